@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The C kernels are the hot loops: optimised in debug builds too, so that tests run at a useful speed.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Wextra"])]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: swiftSettings)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "dkpd",
+    products: [
+        .executable(name: "dkp", targets: ["dkp"]),
+        .executable(name: "dkpd", targets: ["dkpd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System libraries: module map and header only.
+        .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // C of our own: hot loops with per-function targets, and the setjmp boundary around libpng.
+        .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
+        .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "CPNG", dependencies: ["CLibPNG"]),
+
+        // Arrays, files, images.
+        library("Tensors", []),
+        library("HDF5", ["CHDF5"]),
+        library("Checkpointing", ["HDF5"]),
+        library("Imaging", ["Tensors", "CPNG"]),
+
+        // Numerics.
+        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "CParallel"]),
+        library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
+        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing"]),
+
+        // The product.
+        library(
+            "Restoration",
+            ["Imaging", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+        library(
+            "Daemon",
+            [
+                "Restoration", "CSystemd", "Yams", logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+        .executableTarget(name: "dkp", dependencies: ["Restoration", argumentParser], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "dkpd", dependencies: ["Daemon", argumentParser], swiftSettings: swiftSettings),
+
+        .target(
+            name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
+            resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+        tests("TensorsTests", ["Tensors"]),
+        tests("ImagingTests", ["Imaging"]),
+        tests("DegradationTests", ["Degradation"]),
+        tests("CheckpointingTests", ["Checkpointing", "HDF5"]),
+        tests("NeuralNetworkTests", ["NeuralNetwork"]),
+        tests("KernelPriorTests", ["KernelPrior"]),
+        tests("RestorationTests", ["Restoration"]),
+        tests("DaemonTests", ["Daemon"]),
+        tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),
+    ]
+)
