@@ -47,6 +47,8 @@ let package = Package(
         .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
         .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CPNG", dependencies: ["CLibPNG"]),
 
         // Arrays, files, images.
@@ -58,7 +60,7 @@ let package = Package(
         // Numerics.
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "CParallel"]),
         library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
-        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing"]),
+        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
