@@ -58,14 +58,15 @@ let package = Package(
         library("Imaging", ["Tensors", "CPNG"]),
 
         // Numerics.
-        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "CParallel"]),
+        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
+        library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
         library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
             "Restoration",
-            ["Imaging", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+            ["Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
         library(
             "Daemon",
             [
@@ -73,7 +74,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
-        .executableTarget(name: "dkp", dependencies: ["Restoration", argumentParser], swiftSettings: swiftSettings),
+        .executableTarget(name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser], swiftSettings: swiftSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", argumentParser], swiftSettings: swiftSettings),
 
@@ -85,6 +86,7 @@ let package = Package(
         tests("DegradationTests", ["Degradation"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
+        tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior"]),
         tests("RestorationTests", ["Restoration"]),
         tests("DaemonTests", ["Daemon"]),
