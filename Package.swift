@@ -54,7 +54,7 @@ let package = Package(
         // Arrays, files, images.
         library("Tensors", []),
         library("HDF5", ["CHDF5"]),
-        library("Checkpointing", ["HDF5"]),
+        library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
         library("Imaging", ["Tensors", "CPNG"]),
 
         // Numerics.
@@ -84,7 +84,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging"]),
         tests("DegradationTests", ["Degradation"]),
-        tests("CheckpointingTests", ["Checkpointing", "HDF5"]),
+        tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior"]),
