@@ -47,7 +47,7 @@ let package = Package(
         .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
         .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CPNG", dependencies: ["CLibPNG"]),
+        .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
 
         // Arrays, files, images.
         library("Tensors", []),
