@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CPNG", dependencies: ["CLibPNG"]),
+        .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
 
         // Arrays, files, images.
         library("Tensors", []),
