@@ -109,7 +109,9 @@ public struct HDF5File: ~Copyable, Sendable {
                     group.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, base, length + 1, dkp_h5_default())
                 return read == length ? String(cString: base) : nil
             }
-            guard let child else { throw HDF5Error(.readFailed, "\(name): cannot list \(path): \(Library.takeErrors())") }
+            guard let child else {
+                throw HDF5Error(.readFailed, "\(name): cannot list \(path): \(Library.takeErrors())")
+            }
             names.append(child)
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -137,7 +139,7 @@ public struct HDF5File: ~Copyable, Sendable {
             case 0: continue
             case 1, 2:
                 throw HDF5Error(
-                    .unsupported, "\(name): \(prefix) is a soft or external link, which is not followed; copy the data in")
+                    .unsupported, "\(name): \(prefix) is a soft or external link, which is not followed")
             default:
                 _ = Library.takeErrors()
                 throw HDF5Error(.notFound, "\(name): no \(prefix) in this file")

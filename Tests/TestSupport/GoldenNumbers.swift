@@ -12,7 +12,8 @@ public struct GoldenNumbers: Sendable {
 
     private init(fixture: String) {
         // A missing file shows when a test reads from it, as an error that names it.
-        path = Bundle.module.url(forResource: fixture, withExtension: "h5", subdirectory: "Vectors")?.path
+        path =
+            Bundle.module.url(forResource: fixture, withExtension: "h5", subdirectory: "Vectors")?.path
             ?? "\(fixture).h5"
     }
 
