@@ -1,4 +1,3 @@
-public import Checkpointing
 public import Tensors
 
 /// A restoration in steps: an object that can be advanced, looked at, saved after any step and resumed elsewhere.

@@ -88,7 +88,9 @@ public struct JobDirectory: Sendable, Equatable {
             return try complete(temporary, as: path, record: record)
         } catch {
             // A moved input goes back: it is all there is of the user's file.
-            if transfer == .move, FileSystem.exists(temporaryInput) { try? FileSystem.rename(temporaryInput, to: input) }
+            if transfer == .move, FileSystem.exists(temporaryInput) {
+                try? FileSystem.rename(temporaryInput, to: input)
+            }
             if transfer == .copy || !FileSystem.exists(temporaryInput) { try? FileSystem.remove(temporary) }
             throw error
         }
