@@ -67,7 +67,8 @@ extension HDF5File {
             Self.count(of: shape) == values.count
         else {
             throw HDF5Error(
-                .invalidArgument, "\(name): \(values.count) elements of shape \(shape) cannot be written at \"\(path)\"")
+                .invalidArgument, "\(name): \(values.count) elements of shape \(shape) cannot be written at \"\(path)\""
+            )
         }
         try createGroups(components.dropLast())
         let sides = shape.map { hsize_t($0) }
@@ -99,7 +100,8 @@ extension HDF5File {
     ///
     /// - Throws: ``HDF5Error/Code/notFound`` without such an object; ``HDF5Error/Code/invalidArgument`` for an empty
     ///   name or a NUL character in name or text; ``HDF5Error/Code/writeFailed``.
-    public func setAttribute(_ attributeName: String, _ value: AttributeValue, of path: String = "/") throws(HDF5Error) {
+    public func setAttribute(_ attributeName: String, _ value: AttributeValue, of path: String = "/") throws(HDF5Error)
+    {
         Library.enter()
         defer { Library.leave() }
         guard !attributeName.isEmpty, !attributeName.utf8.contains(0) else {
