@@ -55,12 +55,12 @@ let package = Package(
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CPNG", dependencies: ["CLibPNG"]),
+        .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
 
         // Arrays, files, images.
         library("Tensors", []),
         library("HDF5", ["CHDF5"]),
-        library("Checkpointing", ["HDF5"]),
+        library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
         library("Imaging", ["Tensors", "CPNG"]),
 
         // Numerics.
@@ -90,7 +90,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging"]),
         tests("DegradationTests", ["Degradation"]),
-        tests("CheckpointingTests", ["Checkpointing", "HDF5"]),
+        tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior"]),
