@@ -47,23 +47,26 @@ let package = Package(
         .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
         .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CPNG", dependencies: ["CLibPNG"]),
+        .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
+        .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
 
         // Arrays, files, images.
         library("Tensors", []),
         library("HDF5", ["CHDF5"]),
-        library("Checkpointing", ["HDF5"]),
+        library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
         library("Imaging", ["Tensors", "CPNG"]),
 
         // Numerics.
-        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "CParallel"]),
+        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
+        library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
         library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
-        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing"]),
+        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
             "Restoration",
-            ["Imaging", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+            ["Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
         library(
             "Daemon",
             [
@@ -71,7 +74,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
-        .executableTarget(name: "dkp", dependencies: ["Restoration", argumentParser], swiftSettings: swiftSettings),
+        .executableTarget(name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser], swiftSettings: swiftSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", argumentParser], swiftSettings: swiftSettings),
 
@@ -81,8 +84,9 @@ let package = Package(
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging"]),
         tests("DegradationTests", ["Degradation"]),
-        tests("CheckpointingTests", ["Checkpointing", "HDF5"]),
+        tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
+        tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior"]),
         tests("RestorationTests", ["Restoration"]),
         tests("DaemonTests", ["Daemon"]),
