@@ -72,7 +72,10 @@ let package = Package(
         // The product.
         library(
             "Restoration",
-            ["Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+            [
+                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
+                "Checkpointing", "CParallel", "CLibCrypto", "Yams", logging,
+            ]),
         library(
             "Daemon",
             [
