@@ -3,9 +3,9 @@
 #include "common.h"
 
 // The high-resolution image is copied once into `phases`: [channel][row][phase][column], where column t of phase f
-// holds x[row][(s t + f - n/2) mod W]. Tap v of output column j is then column j + v / s of phase v mod s: every inner loop
-// runs over neighbouring output columns and reads contiguous memory, and nothing wraps any more. Rows are not copied
-// twice: their index is reduced where it is used.
+// holds x[row][(s t + f - n/2) mod W]. Tap v of output column j is then column j + v / s of phase v mod s: every inner
+// loop runs over neighbouring output columns and reads contiguous memory, and nothing wraps any more. Rows are not
+// copied twice: their index is reduced where it is used.
 
 /// The image is read in blocks of MOST_BLOCKS vectors of columns, or MOST_LAGS taps of one phase at a time: as many
 /// accumulators as the registers of AVX2 hold. Single-precision sums go to double ones after FLUSH_STEPS vectors.
