@@ -92,7 +92,7 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging"]),
-        tests("DegradationTests", ["Degradation"]),
+        tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
