@@ -117,6 +117,12 @@ public struct KernelNetwork: Sendable {
         forward()
     }
 
+    /// Replaces the fixed input code, `[inputCount]`. Call ``forward()`` for the new output.
+    public mutating func setCode(_ code: Tensor<Float>) {
+        precondition(code.shape == self.code.shape, "the code must be \(self.code.shape), not \(code.shape)")
+        self.code = code
+    }
+
     /// Computes ``output`` from the present ``parameters`` and ``code``.
     public mutating func forward() {
         activations[0] = code

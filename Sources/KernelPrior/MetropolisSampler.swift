@@ -175,7 +175,7 @@ public struct MetropolisSampler: KernelSampler {
     /// Robbins and Monro's rule on the logarithm of the step size.
     private func adapt(_ chain: inout Chain, _ move: ChainMove, _ probability: Double) {
         guard move.hasStep, probability.isFinite else { return }
-        let gain = max(0.05, pow(Double(chain.proposed[move.rawValue]), -0.6))
+        let gain = max(0.1, pow(Double(chain.proposed[move.rawValue]), -0.6))
         let step = chain.steps[move.rawValue] * exp(gain * (probability - settings.targetAcceptance))
         chain.steps[move.rawValue] = min(max(step, 1e-6), 1)
     }
