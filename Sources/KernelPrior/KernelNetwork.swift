@@ -63,7 +63,7 @@ public struct KernelNetwork: Sendable {
     /// All parameters: per layer the weights `[outputs, inputs]`, row-major, then the biases `[outputs]`.
     public var parameters: Tensor<Float>
     /// The gradients added up by ``backward(_:)``, laid out as ``parameters``.
-    public private(set) var gradients: Tensor<Float>
+    public internal(set) var gradients: Tensor<Float>
     /// Adam's first moments, laid out as ``parameters``.
     public internal(set) var firstMoments: Tensor<Float>
     /// Adam's second moments, laid out as ``parameters``.
