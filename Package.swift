@@ -96,7 +96,7 @@ let package = Package(
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
-        tests("KernelPriorTests", ["KernelPrior"]),
+        tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration"]),
         tests("DaemonTests", ["Daemon"]),
         tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),
