@@ -91,7 +91,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging"]),
+        tests("ImagingTests", ["Imaging", "HDF5"]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
