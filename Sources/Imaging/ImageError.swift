@@ -59,11 +59,13 @@ extension ImageError {
     }
 
     static func tooLarge(_ path: String, _ what: String, limit: String) -> ImageError {
-        ImageError(.tooLarge, path, "\(what), above the limit of \(limit); crop or reduce the image, or raise the limit")
+        ImageError(
+            .tooLarge, path, "\(what), above the limit of \(limit); crop or reduce the image, or raise the limit")
     }
 
     static func noMemory(_ path: String) -> ImageError {
-        ImageError(.tooLarge, path, "there is not enough memory for the image; crop it, or give the process more memory")
+        ImageError(
+            .tooLarge, path, "there is not enough memory for the image; crop it, or give the process more memory")
     }
 
     static func cannotRead(_ path: String, _ systemReason: String) -> ImageError {

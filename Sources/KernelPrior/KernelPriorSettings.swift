@@ -24,7 +24,7 @@ public struct KernelPriorSettings: Sendable, Codable, Equatable {
     public var motionLengths: ClosedRange<Double>
     /// The range of a trajectory's anxiety, spread log-uniformly: the scale, per point of the path, of its turns, of the
     /// pull back to its origin and of the probability of a shake.
-    public var motionAnxieties: ClosedRange<Double> = 0.0001...0.01
+    public var motionAnxieties: ClosedRange<Double> = 0.0002...0.02
     /// The share of straight lines among the motion kernels, 0 to 1.
     public var lineShare = 0.15
     /// The range of a straight line's length, in high-resolution pixels.

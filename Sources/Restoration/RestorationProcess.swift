@@ -1,3 +1,4 @@
+public import Checkpointing
 public import Tensors
 
 /// A restoration in steps: an object that can be advanced, looked at, saved after any step and resumed elsewhere.
@@ -12,6 +13,10 @@ public protocol RestorationProcess: AnyObject {
 
     /// Does one step.
     func advance() throws -> StepRecord
+
+    /// The complete state between two steps. Whoever runs the process adds the header (see formats: checkpoint) and the
+    /// group `trace`; the process keeps to other names.
+    func snapshot() throws -> Snapshot
 
     /// The present best estimate. Asking for it changes nothing that later steps depend on.
     func estimate() throws -> RestorationEstimate

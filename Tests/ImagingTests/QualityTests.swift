@@ -13,11 +13,11 @@ import Testing
         for channels in [1, 3] {
             let black = Tensor<Float>(shape: [channels, 1, 1])
             let white = Tensor<Float>(shape: [channels, 1, 1], repeating: 1)
-            #expect(luma(of: black)[offset: 0] == 16)
-            #expect(abs(luma(of: white)[offset: 0] - 235) < 1e-12)
+            #expect(luma(of: black)[0] == 16)
+            #expect(abs(luma(of: white)[0] - 235) < 1e-12)
         }
         let green = Tensor<Float>(shape: [3, 1, 1], [0, 1, 0])
-        #expect(abs(luma(of: green)[offset: 0] - 144.553) < 1e-12)
+        #expect(abs(luma(of: green)[0] - 144.553) < 1e-12)
     }
 
     @Test func `a constant error of one level has the PSNR of its definition`() {
@@ -41,7 +41,7 @@ import Testing
                     for x in 0..<11 {
                         let weight = weights[y] * weights[x] / total
                         let offset = (top + y) * width + left + x
-                        let (a, b) = (first[offset: offset], second[offset: offset])
+                        let (a, b) = (first[offset], second[offset])
                         for (index, value) in [a, b, a * a, b * b, a * b].enumerated() {
                             moments[index] += weight * value
                         }
@@ -71,9 +71,9 @@ import Testing
     @Test func `the border of scale squared pixels does not count`() throws {
         let reference = Self.noise([3, 33, 35], seed: 5)
         var restored = reference
-        for index in 0..<35 * 4 { restored[offset: index] = 0 }
+        for index in 0..<35 * 4 { restored[index] = 0 }
         #expect(try evaluate(restored: restored, reference: reference, scale: 2).psnr == .infinity)
-        restored[offset: 35 * 4 + 4] = 1 - restored[offset: 35 * 4 + 4].rounded()
+        restored[35 * 4 + 4] = 1 - restored[35 * 4 + 4].rounded()
         #expect(try evaluate(restored: restored, reference: reference, scale: 2).psnr < 100)
     }
 
@@ -91,9 +91,9 @@ import Testing
 
     @Test func `kernel PSNR has a peak of one`() throws {
         var kernel = Tensor<Float>(shape: [3, 3])
-        kernel[offset: 4] = 1
+        kernel[4] = 1
         var other = kernel
-        other[offset: 4] = 0.5
+        other[4] = 0.5
         #expect(abs(try kernelPSNR(kernel, other) - 10 * log10(9 / 0.25)) < 1e-9)
         #expect(try kernelPSNR(kernel, kernel) == .infinity)
     }

@@ -15,7 +15,7 @@ import Testing
             for x in 2 * scale..<(width - 2) * scale {
                 let inputX = (Float(x) + 0.5) / Float(scale) - 0.5
                 let inputY = (Float(y) + 0.5) / Float(scale) - 0.5
-                let difference = large[offset: y * width * scale + x] - (0.03 * inputX + 0.02 * inputY)
+                let difference = large[y * width * scale + x] - (0.03 * inputX + 0.02 * inputY)
                 #expect(abs(difference) < 1e-6)
             }
         }
@@ -35,7 +35,7 @@ import Testing
         let step = Tensor<Float>(shape: [1, 6], [0, 0, 0, 1, 1, 1]).resampledBicubic(height: 1, width: 12)
         // Taps at distances 1.25, 0.25, 0.75, 1.75: -0.0703125, 0.8671875, 0.2265625, -0.0234375.
         let expected: [Float] = [0, 0, 0, -0.0234375, -0.0703125, 0.203125, 0.796875, 1.0703125, 1.0234375, 1, 1, 1]
-        for (index, value) in expected.enumerated() { #expect(abs(step[offset: index] - value) < 1e-6) }
+        for (index, value) in expected.enumerated() { #expect(abs(step[index] - value) < 1e-6) }
     }
 
     @Test func `an enlarged image stays within range and keeps alpha and metadata`() {
