@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Restores a sample image through the daemon, in a state folder of its own, and scores the result.
-#   DKP_DEMO_STATE   the folder (default: demo-state in the checkout; made anew)
-#   DKP_DEMO_STEPS   steps (default 100: fewer than the preset's, so that it ends in some minutes at most)
-#   DKP_DEMO_SIZE    rows and columns of the sample, a multiple of 4 (default 192)
+#   DKP_DEMO_STATE     the folder (default: demo-state in the checkout; made anew)
+#   DKP_DEMO_STEPS     steps (default 100: fewer than the preset's, so that it ends in some minutes at most)
+#   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 192)
+#   DKP_DEMO_PROGRAMS  where dkp and dkpd are (default: .build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 state=${DKP_DEMO_STATE:-$PWD/demo-state}
 steps=${DKP_DEMO_STEPS:-100}
 size=${DKP_DEMO_SIZE:-192}
-bin=$PWD/.build/release
+bin=${DKP_DEMO_PROGRAMS:-$PWD/.build/release}
 time_limit=900
 daemon=
 
@@ -33,8 +34,11 @@ trap 'stop_daemon || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A value of a flat JSON file, by its key.
-value() { sed -n "s/.*\"$2\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^,\"}]*\).*/\1/p" "$1" 2>/dev/null | head -n 1; }
+# A string or number of a flat JSON file, by its key.
+value() {
+    sed -n -e "s/.*\"$2\"[[:space:]]*:[[:space:]]*\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" \
+        -e "s/.*\"$2\"[[:space:]]*:[[:space:]]*\([-+.0-9eE]\{1,\}\).*/\1/p" "$1" 2>/dev/null | head -n 1
+}
 
 [[ -x $bin/dkp && -x $bin/dkpd ]] || fail "no programs in $bin: run make build"
 if [[ -e $state ]]; then
