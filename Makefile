@@ -1,0 +1,68 @@
+# One entry point for people and for CI. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+# Set to 0 to build with a newer compiler that warns of more.
+export DKP_WARNINGS_AS_ERRORS ?= 1
+# Set to `no` where something else provides the libraries.
+SETUP ?= yes
+BENCH_PYTHON ?= .venv/bin/python
+BENCH_ARGUMENTS ?=
+
+SOURCES := Package.swift Sources Tests
+# The same build serves the programs and the tests: nothing is @testable, and numeric tests want the optimiser.
+BUILD := $(SWIFT) build -c release
+TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
+
+.PHONY: help setup libraries build demo test test-fast format lint bench install clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install the Debian packages that are missing; check for Swift
+	@Tools/setup.sh
+
+# What every other target starts with: a quick look, and an installation only where something is missing.
+libraries:
+ifeq ($(SETUP),yes)
+	@Tools/setup.sh --quiet
+endif
+
+build: libraries ## Build dkp and dkpd, optimised, into .build/release
+	$(BUILD) --product dkp
+	$(BUILD) --product dkpd
+
+demo: build ## Restore a sample image through the daemon and score the result
+	@Tools/demo.sh
+
+test: libraries ## Run every test
+	$(TEST)
+
+test-fast: libraries ## Run the tests that are not tagged slow
+	$(TEST) $$(Tools/slow-tests Tests)
+
+format: ## Format every Swift source in place
+	$(SWIFT) format -i -p -r $(SOURCES)
+
+lint: libraries ## Check the format, and build everything with warnings as errors
+	$(SWIFT) format lint --strict -p -r $(SOURCES)
+	@Tools/lint-scripts
+	@Tools/build-without-warnings $(BUILD) --build-tests
+
+bench: build ## Measure the limits, beside PyTorch (downloads it into .venv the first time)
+	@[[ "$(BENCH_PYTHON)" != .venv/bin/python ]] || Tools/bench-environment.sh
+	@Benchmarks/run --python $(BENCH_PYTHON) $(BENCH_ARGUMENTS)
+
+install: build ## Install under DESTDIR/PREFIX
+	install -D -m 755 .build/release/dkp $(DESTDIR)$(PREFIX)/bin/dkp
+	install -D -m 755 .build/release/dkpd $(DESTDIR)$(PREFIX)/bin/dkpd
+	@if [[ -f Config/dkpd.yaml ]]; then \
+	    set -x; install -D -m 644 Config/dkpd.yaml $(DESTDIR)$(PREFIX)/share/dkpd/dkpd.yaml; fi
+
+clean: ## Remove what was built
+	rm -rf .build .build-* .venv demo-state

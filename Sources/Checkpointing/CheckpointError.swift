@@ -1,0 +1,43 @@
+/// What went wrong with a snapshot or a durable file: a code to branch on, and a sentence that names the file, the thing
+/// in it and the remedy.
+public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kinds of failure that callers tell apart.
+    public enum Code: Sendable, Equatable {
+        /// The snapshot lacks the dataset or attribute that was asked for.
+        case missing
+        /// The dataset or attribute is of another type than was asked for.
+        case wrongType
+        /// The dataset has another number of elements than was asked for.
+        case wrongShape
+        /// A path that no file can hold: empty or reserved names, or a dataset where a group must be.
+        case invalidPath
+        /// No such file or directory.
+        case notFound
+        /// The file is incomplete or altered; an older generation may still be good.
+        case damaged
+        /// An intact file of another format than was asked for.
+        case wrongFormat
+        /// Written by a newer version of the program.
+        case newerVersion
+        /// The disk or the quota is full: free space and try again.
+        case noSpace
+        /// The directory or file may not be read or written.
+        case permissionDenied
+        /// Any other failure of the system or a library.
+        case inputOutput
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// The sentence for the log and the user.
+    public let message: String
+
+    /// An error with this code and sentence.
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The message.
+    public var description: String { message }
+}

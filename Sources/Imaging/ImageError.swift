@@ -1,0 +1,83 @@
+/// Why an image could not be read, written or compared: one sentence naming the file, what is wrong with it, and what to
+/// do about it.
+public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of failure, for callers that branch on it.
+    public enum Code: String, Sendable, CaseIterable {
+        /// There is no such file.
+        case notFound
+        /// There is something there, but not a PNG image: another format, an empty file, a directory, a device.
+        case notAnImage
+        /// The file is the beginning of a PNG image: it ends too early.
+        case truncated
+        /// The file claims to be a PNG image, but breaks the format's rules or fails its checksums.
+        case corrupt
+        /// The image or its file exceeds the limits in force (see ``ImageLimits``), or the memory there is.
+        case tooLarge
+        /// A valid image of a kind that is not handled here.
+        case unsupported
+        /// The system refuses to let the file be read.
+        case cannotRead
+        /// The system refuses to let the file be written.
+        case cannotWrite
+        /// Two images (or kernels) cannot be measured against each other: their sizes differ, or they are too small.
+        case notComparable
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// The file, or a description of the bytes, that the failure is about.
+    public let path: String
+    /// What is wrong, and the remedy, without the path.
+    public let reason: String
+
+    /// "path: reason".
+    public var description: String { "\(path): \(reason)" }
+
+    init(_ code: Code, _ path: String, _ reason: String) {
+        self.code = code
+        self.path = path
+        self.reason = reason
+    }
+}
+
+// The wording of every failure, in one place.
+extension ImageError {
+    static func notFound(_ path: String) -> ImageError {
+        ImageError(.notFound, path, "no such file; check the path")
+    }
+
+    static func notAnImage(_ path: String, _ what: String) -> ImageError {
+        ImageError(.notAnImage, path, "\(what), not a PNG image; give a PNG file (convert other formats first)")
+    }
+
+    static func truncated(_ path: String, _ detail: String) -> ImageError {
+        ImageError(.truncated, path, "the PNG file is cut off (\(detail)); copy or export it again in full")
+    }
+
+    static func corrupt(_ path: String, _ detail: String) -> ImageError {
+        ImageError(.corrupt, path, "the PNG file is damaged (\(detail)); copy or export it again")
+    }
+
+    static func tooLarge(_ path: String, _ what: String, limit: String) -> ImageError {
+        ImageError(
+            .tooLarge, path, "\(what), above the limit of \(limit); crop or reduce the image, or raise the limit")
+    }
+
+    static func noMemory(_ path: String) -> ImageError {
+        ImageError(
+            .tooLarge, path, "there is not enough memory for the image; crop it, or give the process more memory")
+    }
+
+    static func cannotRead(_ path: String, _ systemReason: String) -> ImageError {
+        ImageError(.cannotRead, path, "cannot be read: \(systemReason); check its permissions and the disk")
+    }
+
+    static func cannotWrite(_ path: String, _ systemReason: String) -> ImageError {
+        ImageError(
+            .cannotWrite, path, "cannot be written: \(systemReason); check the directory's permissions and free space")
+    }
+
+    static func notComparable(_ what: String, _ detail: String) -> ImageError {
+        ImageError(.notComparable, what, detail)
+    }
+}

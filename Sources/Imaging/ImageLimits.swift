@@ -1,0 +1,27 @@
+/// Bounds on what is decoded, checked on the file's size and header before any memory is given to pixels: the defence
+/// against decompression bombs.
+public struct ImageLimits: Sendable, Equatable {
+    /// The greatest width and the greatest height, in pixels.
+    public var maximumSide: Int
+    /// The greatest number of pixels, width times height.
+    public var maximumPixels: Int
+    /// The greatest size of the file, in bytes.
+    public var maximumFileBytes: Int
+    /// The greatest ancillary chunk (a colour profile, say) that is kept, in bytes; larger ones are left out, with a
+    /// warning.
+    public var maximumChunkBytes: Int
+
+    /// Limits of one's own; the defaults are those of ``default``.
+    public init(
+        maximumSide: Int = 32_768, maximumPixels: Int = 1 << 26, maximumFileBytes: Int = 512 << 20,
+        maximumChunkBytes: Int = 4 << 20
+    ) {
+        self.maximumSide = maximumSide
+        self.maximumPixels = maximumPixels
+        self.maximumFileBytes = maximumFileBytes
+        self.maximumChunkBytes = maximumChunkBytes
+    }
+
+    /// 32,768 pixels a side, 2^26 (67 million) pixels, a 512 MiB file, 4 MiB chunks.
+    public static let `default` = ImageLimits()
+}

@@ -1,0 +1,102 @@
+import CPNG
+import Tensors
+
+/// Owns a libpng reader; frees it with itself. Must not outlive the bytes it reads.
+private struct PNGReader: ~Copyable {
+    private let handle: OpaquePointer
+    private let name: String
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, limits: ImageLimits, name: String) throws(ImageError) {
+        let side = UInt32(clamping: min(max(limits.maximumSide, 0), 0x7FFF_FFFF))
+        var bounds = dkp_png_limits(
+            width: side, height: side, chunk_count: 64, chunk_bytes: max(limits.maximumChunkBytes, 1))
+        guard let start = bytes.baseAddress, let handle = dkp_png_reader_create(start, bytes.count, &bounds) else {
+            throw .noMemory(name)
+        }
+        self.handle = handle
+        self.name = name
+    }
+
+    deinit { dkp_png_reader_destroy(handle) }
+
+    func readLayout() throws(ImageError) -> dkp_png_layout {
+        var layout = dkp_png_layout()
+        try check(dkp_png_reader_read_layout(handle, &layout))
+        return layout
+    }
+
+    func readPixels(_ layout: dkp_png_layout) throws(ImageError) -> (colour: Tensor<Float>, alpha: Tensor<Float>?) {
+        let (height, width) = (Int(layout.height), Int(layout.width))
+        var colour = Tensor<Float>(shape: [layout.channels <= 2 ? 1 : 3, height, width])
+        var alpha = Tensor<Float>(shape: layout.channels % 2 == 0 ? [height, width] : [0])
+        let status = colour.withUnsafeMutableBufferPointer { colour in
+            alpha.withUnsafeMutableBufferPointer { alpha in
+                colour.baseAddress.map { dkp_png_reader_read_pixels(handle, $0, alpha.baseAddress) }
+            }
+        }
+        try check(status ?? .DKP_PNG_OUT_OF_MEMORY)
+        return (colour, layout.channels % 2 == 0 ? alpha : nil)
+    }
+
+    func readMetadata() -> (ImageMetadata, warnings: [String]) {
+        var metadata = ImageMetadata()
+        var warnings = (0..<dkp_png_reader_warning_count(handle)).map {
+            String(cString: dkp_png_reader_warning(handle, $0))
+        }
+        for index in 0..<dkp_png_reader_chunk_count(handle) {
+            let chunk = dkp_png_reader_chunk(handle, index)
+            let letters = [chunk.name.0, chunk.name.1, chunk.name.2, chunk.name.3]
+            let name = String(decoding: letters.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            let content = Array(UnsafeBufferPointer(start: chunk.bytes, count: chunk.count))
+            if let warning = metadata.take(chunk: name, content: content) { warnings.append(warning) }
+        }
+        return (metadata, warnings)
+    }
+
+    private func check(_ status: dkp_png_status) throws(ImageError) {
+        switch status {
+        case .DKP_PNG_OK: return
+        case .DKP_PNG_TRUNCATED: throw .truncated(name, "it ends before the image does")
+        case .DKP_PNG_CORRUPT: throw .corrupt(name, String(cString: dkp_png_reader_message(handle)))
+        case .DKP_PNG_OUT_OF_MEMORY: throw .noMemory(name)
+        @unknown default: throw .corrupt(name, "status \(status.rawValue) of the decoder")
+        }
+    }
+}
+
+extension Image {
+    /// Reads a PNG file: gray, palette or colour of 1 to 16 bits, with or without transparency, interlaced or not.
+    ///
+    /// Palettes become three colour channels, transparency of any kind an alpha plane. Sizes are checked against the
+    /// limits on the file's header, before memory is given to pixels.
+    ///
+    /// - Throws: ``ImageError`` naming the file, what is wrong and the remedy. A file that is damaged anywhere up to its
+    ///   end is refused as a whole.
+    public init(pngFile path: String, limits: ImageLimits = .default) throws(ImageError) {
+        let file = try InputFile(path: path)
+        let header = try PNGHeader(file.read(upTo: PNGHeader.byteCount), name: path)
+        guard file.byteCount <= limits.maximumFileBytes else {
+            throw .tooLarge(path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes")
+        }
+        try header.check(limits, fileBytes: file.byteCount, name: path)
+        try self.init(pngData: file.read(upTo: file.byteCount), name: path, limits: limits)
+    }
+
+    /// Decodes a PNG file held in memory; `name` stands for its path in errors.
+    public init(
+        pngData bytes: [UInt8], name: String = "PNG data", limits: ImageLimits = .default
+    ) throws(ImageError) {
+        let header = try PNGHeader(Array(bytes.prefix(PNGHeader.byteCount)), name: name)
+        try header.check(limits, fileBytes: bytes.count, name: name)
+        self = try bytes.withUnsafeBufferPointer { (buffer) throws(ImageError) -> Image in
+            let reader = try PNGReader(buffer, limits: limits, name: name)
+            let layout = try reader.readLayout()
+            let (colour, alpha) = try reader.readPixels(layout)
+            let (metadata, warnings) = reader.readMetadata()
+            var image = Image(
+                colour: colour, alpha: alpha, bitDepth: layout.bit_depth == 16 ? .sixteen : .eight, metadata: metadata)
+            image.warnings = warnings
+            return image
+        }
+    }
+}

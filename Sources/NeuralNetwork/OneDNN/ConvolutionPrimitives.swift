@@ -1,0 +1,161 @@
+import COneDNN
+
+/// The geometry of a convolution as oneDNN sees it: physical channels and a physical plane, halos included.
+struct ConvolutionGeometry: Hashable {
+    var inChannels: Int
+    var outChannels: Int
+    var inHeight: Int
+    var inWidth: Int
+    var kernelSize: Int
+    var stride: Int
+    var zeroPadding: Int
+
+    var outHeight: Int { (inHeight + 2 * zeroPadding - kernelSize) / stride + 1 }
+    var outWidth: Int { (inWidth + 2 * zeroPadding - kernelSize) / stride + 1 }
+    var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
+}
+
+/// The three passes of a convolution, described on channel-blocked feature maps with weights laid out as oneDNN likes.
+struct ConvolutionDescriptions {
+    let geometry: ConvolutionGeometry
+    let forward: PrimitiveDescription
+    private(set) var backwardData: PrimitiveDescription?
+    private(set) var backwardWeights: PrimitiveDescription?
+    /// Whether ``backwardData`` is that of the convolution with stride 1, to be given the gradient with zeros put
+    /// between its pixels. oneDNN has a fast strided pass for some sizes only, and falls back to one a hundred times
+    /// slower for the others.
+    private(set) var dilatesGradient = false
+
+    /// - Parameters:
+    ///   - type: the scalar type of feature maps and weights.
+    ///   - outputType: the scalar type of the result; gradients of it have `type`.
+    init(
+        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t, block: Int,
+        hasBias: Bool, training: Bool, needsInputGradient: Bool, on compute: ComputeStream
+    ) throws(NeuralNetworkError) {
+        self.geometry = geometry
+        var maker = try DescriptionMaker(geometry, type: type, block: block, hasBias: hasBias, compute: compute)
+        forward = try maker.forward(outputType: outputType, training: training)
+        guard training else { return }
+        // oneDNN wants, as a hint for the backward passes, a forward pass with the scalar types that they have.
+        let hint = outputType == type ? forward : try maker.forward(outputType: type, training: true)
+        backwardWeights = try maker.backwardWeights(hint: hint)
+        guard needsInputGradient else { return }
+        let backwardData = try maker.backwardData(hint: hint)
+        self.backwardData = backwardData
+        if backwardData.implementation.hasPrefix("ref"), geometry.stride > 1 {
+            var dense = geometry
+            dense.stride = 1
+            var maker = try DescriptionMaker(dense, type: type, block: block, hasBias: hasBias, compute: compute)
+            let hint = try maker.forward(outputType: type, training: true)
+            self.backwardData = try maker.backwardData(hint: hint)
+            dilatesGradient = true
+        }
+    }
+
+    var scratchByteCount: Int {
+        max(
+            forward.scratchByteCount, backwardData?.scratchByteCount ?? 0, backwardWeights?.scratchByteCount ?? 0)
+    }
+}
+
+/// Fills in oneDNN's descriptions of the passes of one convolution.
+private struct DescriptionMaker {
+    let geometry: ConvolutionGeometry
+    let type: dnnl_data_type_t
+    let tag: dnnl_format_tag_t
+    let hasBias: Bool
+    let compute: ComputeStream
+    var source: dnnl_memory_desc_t
+    var weights: dnnl_memory_desc_t
+    var bias: dnnl_memory_desc_t
+    let strides: [Int64]
+    let padding: [Int64]
+
+    init(
+        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, block: Int, hasBias: Bool, compute: ComputeStream
+    ) throws(NeuralNetworkError) {
+        self.geometry = geometry
+        self.type = type
+        self.hasBias = hasBias
+        self.compute = compute
+        tag = block == 16 ? dnnl_nChw16c : dnnl_nChw8c
+        source = try MemoryDescription(
+            dimensions: [1, geometry.inChannels, geometry.inHeight, geometry.inWidth], type: type, tag: tag
+        ).value
+        weights = try MemoryDescription(dimensions: geometry.weightShape, type: type, tag: dnnl_format_tag_any).value
+        bias = try MemoryDescription(dimensions: [geometry.outChannels], type: dnnl_f32, tag: dnnl_x).value
+        strides = [Int64](repeating: Int64(geometry.stride), count: 2)
+        padding = [Int64](repeating: Int64(geometry.zeroPadding), count: 2)
+    }
+
+    private func result(_ type: dnnl_data_type_t) throws(NeuralNetworkError) -> dnnl_memory_desc_t {
+        try MemoryDescription(
+            dimensions: [1, geometry.outChannels, geometry.outHeight, geometry.outWidth], type: type, tag: tag
+        ).value
+    }
+
+    mutating func forward(
+        outputType: dnnl_data_type_t, training: Bool
+    ) throws(NeuralNetworkError) -> PrimitiveDescription {
+        var result = try result(outputType)
+        var description = dnnl_convolution_desc_t()
+        let kind = training ? dnnl_forward_training : dnnl_forward_inference
+        let (strides, padding) = (strides, padding)
+        var (source, weights) = (source, weights)
+        try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
+            try check(
+                dnnl_convolution_forward_desc_init(
+                    &description, kind, dnnl_convolution_direct, &source, &weights, bias, &result, strides, padding,
+                    padding),
+                "convolution \(geometry)")
+        }
+        return try PrimitiveDescription.make("convolution \(geometry)") { handle, attributes in
+            dnnl_primitive_desc_create(&handle, &description, attributes, compute.engine, nil)
+        }
+    }
+
+    mutating func backwardData(hint: PrimitiveDescription) throws(NeuralNetworkError) -> PrimitiveDescription {
+        var result = try result(type)
+        var description = dnnl_convolution_desc_t()
+        try check(
+            dnnl_convolution_backward_data_desc_init(
+                &description, dnnl_convolution_direct, &source, &weights, &result, strides, padding, padding),
+            "convolution backward data \(geometry)")
+        return try PrimitiveDescription.make("convolution backward data \(geometry)") {
+            dnnl_primitive_desc_create(&$0, &description, $1, compute.engine, hint.handle)
+        }
+    }
+
+    mutating func backwardWeights(hint: PrimitiveDescription) throws(NeuralNetworkError) -> PrimitiveDescription {
+        var result = try result(type)
+        // The optimiser's master weights are f32, so are the gradients that move them.
+        var gradient = try MemoryDescription(
+            dimensions: geometry.weightShape, type: dnnl_f32, tag: dnnl_format_tag_any
+        ).value
+        var description = dnnl_convolution_desc_t()
+        let (strides, padding) = (strides, padding)
+        var source = source
+        try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
+            try check(
+                dnnl_convolution_backward_weights_desc_init(
+                    &description, dnnl_convolution_direct, &source, &gradient, bias, &result, strides, padding,
+                    padding),
+                "convolution backward weights \(geometry)")
+        }
+        return try PrimitiveDescription.make("convolution backward weights \(geometry)") {
+            dnnl_primitive_desc_create(&$0, &description, $1, compute.engine, hint.handle)
+        }
+    }
+}
+
+private func withOptionalPointer<Value>(
+    to value: inout Value, if present: Bool,
+    _ body: (UnsafeMutablePointer<Value>?) throws(NeuralNetworkError) -> Void
+) throws(NeuralNetworkError) {
+    if present {
+        try withUnsafeMutablePointer(to: &value) { pointer throws(NeuralNetworkError) in try body(pointer) }
+    } else {
+        try body(nil)
+    }
+}

@@ -1,0 +1,314 @@
+import CNeuralKernels
+import COneDNN
+
+/// A convolution on oneDNN.
+///
+/// The input map carries exactly the halo that the convolution reads, so oneDNN sees a plain convolution without
+/// padding over the physical plane. A 1 x 1 convolution runs over the halo as well: what it writes there is never read,
+/// and the gradient there is zero.
+///
+/// Where the processor lacks bf16, bf16 maps are widened to f32 staging buffers around the same f32 primitives.
+final class ConvolutionOperation: Operation {
+    private let compute: ComputeStream
+    private let parameters: ParameterStore
+    private let layer: NetworkGraph.Convolution
+    private let precision: Precision
+    private let descriptions: ConvolutionDescriptions
+    private let x: MapPlan
+    private let y: MapPlan
+    private let dy: MapPlan?
+    private let dx: GradientTarget?
+
+    private let forwardWeights: MemoryPlan.Buffer
+    private var backwardWeights: MemoryPlan.Buffer?
+    private var weightGradient: MemoryPlan.Buffer?
+    private var inputGradient: MemoryPlan.Buffer?
+    private var roundedWeights: MemoryPlan.Buffer?
+    private var stagedInput: MemoryPlan.Buffer?
+    private var stagedOutput: MemoryPlan.Buffer?
+    private var dilatedGradient: MemoryPlan.Buffer?
+    private let scratch: MemoryPlan.Buffer
+
+    private var memory: PlannedMemory?
+    private var packing: [Primitive] = []
+    private var forwardPass: Primitive?
+    private var backwardDataPass: Primitive?
+    private var backwardWeightsPass: Primitive?
+    private var unpackGradient: Primitive?
+    /// Set when the master weights have changed since they were last packed.
+    var weightsAreStale = true
+
+    private var isEmulated: Bool { !precision.isNative }
+
+    init(
+        _ layer: NetworkGraph.Convolution, x: MapPlan, y: MapPlan, dy: MapPlan?, dx: GradientTarget?,
+        parameters: ParameterStore, planner: inout Planner, operation: Int
+    ) throws(NeuralNetworkError) {
+        self.layer = layer
+        self.parameters = parameters
+        self.x = x
+        self.y = y
+        self.dy = dy
+        self.dx = dx
+        precision = planner.precision
+        compute = planner.compute
+        let type = precision.isNative ? precision.dataType : dnnl_f32
+        let outputType = precision.isNative ? y.precision.dataType : dnnl_f32
+        let geometry = ConvolutionGeometry(
+            inChannels: x.geometry.physicalChannels, outChannels: y.geometry.physicalChannels,
+            inHeight: x.geometry.physicalHeight, inWidth: x.geometry.physicalWidth, kernelSize: layer.kernelSize,
+            stride: layer.stride, zeroPadding: layer.zeroPadding)
+        descriptions = try ConvolutionDescriptions(
+            geometry, type: type, outputType: outputType, block: planner.block, hasBias: layer.bias != nil,
+            training: dy != nil, needsInputGradient: dx != nil, on: compute)
+        let forwardLayout = descriptions.forward.memory(dnnl_query_weights_md)
+        forwardWeights = planner.memory.persistentBuffer(byteCount: forwardLayout.byteCount)
+        scratch = planner.memory.buffer(byteCount: descriptions.scratchByteCount)
+        planner.memory.use(scratch, at: .forward(operation))
+        planner.memory.use(x.buffer, at: .forward(operation))
+        planner.memory.use(y.buffer, at: .forward(operation))
+        if isEmulated {
+            let rounded = planner.memory.buffer(byteCount: geometry.weightShape.reduce(4, *))
+            planner.memory.use(rounded, at: .forward(operation))
+            roundedWeights = rounded
+            let input = planner.memory.buffer(byteCount: x.geometry.scalarCount * 4)
+            let output = planner.memory.buffer(byteCount: y.geometry.scalarCount * 4)
+            planner.memory.use(input, at: .forward(operation))
+            planner.memory.use(output, at: .forward(operation))
+            stagedInput = input
+            stagedOutput = output
+        }
+        guard let dy else { return }
+        let now = MemoryPlan.Moment.backward(operation)
+        planner.memory.use(x.buffer, at: now)
+        planner.memory.use(dy.buffer, at: now)
+        planner.memory.use(scratch, at: now)
+        if let stagedInput { planner.memory.use(stagedInput, at: now) }
+        if let stagedOutput { planner.memory.use(stagedOutput, at: now) }
+        if let backward = descriptions.backwardWeights {
+            let gradient = planner.memory.buffer(byteCount: backward.memory(dnnl_query_diff_weights_md).byteCount)
+            planner.memory.use(gradient, at: now)
+            weightGradient = gradient
+        }
+        if let backward = descriptions.backwardData, let dx {
+            let layout = backward.memory(dnnl_query_weights_md)
+            backwardWeights =
+                layout == forwardLayout
+                ? forwardWeights : planner.memory.persistentBuffer(byteCount: layout.byteCount)
+            planner.memory.use(dx.map.buffer, at: now)
+            if descriptions.dilatesGradient {
+                let dilated = planner.memory.buffer(byteCount: backward.memory(dnnl_query_diff_dst_md).byteCount)
+                planner.memory.use(dilated, at: now)
+                dilatedGradient = dilated
+            }
+            if dx.accumulates {
+                let temporary = planner.memory.buffer(byteCount: x.geometry.scalarCount * precision.bytes)
+                planner.memory.use(temporary, at: now)
+                inputGradient = temporary
+            }
+        }
+    }
+
+    /// The names of the implementations that oneDNN chose, for benchmarks and bug reports.
+    var implementations: [String] {
+        [descriptions.forward, descriptions.backwardData, descriptions.backwardWeights].compactMap {
+            $0?.implementation
+        }
+    }
+
+    func bind(to memory: PlannedMemory) throws(NeuralNetworkError) {
+        self.memory = memory
+        let forward = descriptions.forward
+        let plain = try MemoryDescription(
+            dimensions: descriptions.geometry.weightShape, type: dnnl_f32, tag: dnnl_oihw)
+        let master = roundedWeights.map { memory.pointer(to: $0) } ?? UnsafeMutableRawPointer(weights)
+        let packed = try MemoryView(
+            forward.memory(dnnl_query_weights_md), at: memory.pointer(to: forwardWeights), on: compute)
+        packing = [try reorder(plain, master, to: forward.memory(dnnl_query_weights_md), packed)]
+
+        let input = stagedInput.map { memory.pointer(to: $0) } ?? x.physicalPointer(in: memory)
+        let output = stagedOutput.map { memory.pointer(to: $0) } ?? y.physicalPointer(in: memory)
+        var arguments: [(Int32, MemoryView)] = [
+            (DNNL_ARG_SRC, try MemoryView(forward.memory(dnnl_query_src_md), at: input, on: compute)),
+            (DNNL_ARG_WEIGHTS, packed),
+            (DNNL_ARG_DST, try MemoryView(forward.memory(dnnl_query_dst_md), at: output, on: compute)),
+            (DNNL_ARG_SCRATCHPAD, try scratchView(forward)),
+        ]
+        if let bias = layer.bias {
+            let layout = try MemoryDescription(
+                dimensions: [descriptions.geometry.outChannels], type: dnnl_f32, tag: dnnl_x)
+            arguments.append((DNNL_ARG_BIAS, try MemoryView(layout, at: parameters.values(bias), on: compute)))
+        }
+        forwardPass = try Primitive(forward, name: name, arguments: arguments)
+        try bindBackward(plain: plain, master: master, input: input, memory: memory)
+    }
+
+    private func bindBackward(
+        plain: MemoryDescription, master: UnsafeMutableRawPointer, input: UnsafeMutableRawPointer,
+        memory: PlannedMemory
+    ) throws(NeuralNetworkError) {
+        guard let dy else { return }
+        let outputGradient = stagedOutput.map { memory.pointer(to: $0) } ?? dy.physicalPointer(in: memory)
+        if let backward = descriptions.backwardData, let backwardWeights, let dx {
+            let layout = backward.memory(dnnl_query_weights_md)
+            let packed = try MemoryView(layout, at: memory.pointer(to: backwardWeights), on: compute)
+            if backwardWeights != forwardWeights {
+                packing.append(try reorder(plain, master, to: layout, packed))
+            }
+            let target =
+                stagedInput.map { memory.pointer(to: $0) } ?? inputGradient.map { memory.pointer(to: $0) }
+                ?? dx.map.physicalPointer(in: memory)
+            backwardDataPass = try Primitive(
+                backward, name: name,
+                arguments: [
+                    (
+                        DNNL_ARG_DIFF_DST,
+                        try MemoryView(
+                            backward.memory(dnnl_query_diff_dst_md),
+                            at: dilatedGradient.map { memory.pointer(to: $0) } ?? outputGradient, on: compute)
+                    ),
+                    (DNNL_ARG_WEIGHTS, packed),
+                    (
+                        DNNL_ARG_DIFF_SRC,
+                        try MemoryView(backward.memory(dnnl_query_diff_src_md), at: target, on: compute)
+                    ),
+                    (DNNL_ARG_SCRATCHPAD, try scratchView(backward)),
+                ])
+        }
+        if let backward = descriptions.backwardWeights, let weightGradient {
+            let layout = backward.memory(dnnl_query_diff_weights_md)
+            let gradient = try MemoryView(layout, at: memory.pointer(to: weightGradient), on: compute)
+            var arguments: [(Int32, MemoryView)] = [
+                (DNNL_ARG_SRC, try MemoryView(backward.memory(dnnl_query_src_md), at: input, on: compute)),
+                (
+                    DNNL_ARG_DIFF_DST,
+                    try MemoryView(backward.memory(dnnl_query_diff_dst_md), at: outputGradient, on: compute)
+                ),
+                (DNNL_ARG_DIFF_WEIGHTS, gradient),
+                (DNNL_ARG_SCRATCHPAD, try scratchView(backward)),
+            ]
+            if let bias = layer.bias {
+                let layout = try MemoryDescription(
+                    dimensions: [descriptions.geometry.outChannels], type: dnnl_f32, tag: dnnl_x)
+                arguments.append(
+                    (DNNL_ARG_DIFF_BIAS, try MemoryView(layout, at: parameters.gradient(bias), on: compute)))
+            }
+            backwardWeightsPass = try Primitive(backward, name: name, arguments: arguments)
+            let target = try MemoryView(plain, at: parameters.gradient(layer.weight), on: compute)
+            unpackGradient = try reorder(layout, gradient, to: plain, target)
+        }
+    }
+
+    func forward(training: Bool) throws(NeuralNetworkError) {
+        if weightsAreStale {
+            if let roundedWeights, let memory {
+                let count = descriptions.geometry.weightShape.reduce(1, *)
+                dkp_round_to_bf16(weights, memory.floats(roundedWeights), count)
+            }
+            for primitive in packing { try primitive.run(on: compute) }
+            weightsAreStale = false
+        }
+        stageInput()
+        try forwardPass?.run(on: compute)
+        if let stagedOutput, let memory {
+            let target = y.physicalPointer(in: memory)
+            if y.precision == .bf16 {
+                dkp_convert_to_bf16(
+                    memory.floats(stagedOutput), target.assumingMemoryBound(to: UInt16.self), y.geometry.scalarCount)
+            } else {
+                target.copyMemory(from: memory.pointer(to: stagedOutput), byteCount: y.geometry.scalarCount * 4)
+            }
+        }
+    }
+
+    func backward() throws(NeuralNetworkError) {
+        stageInput()
+        if let stagedOutput, let memory, let dy {
+            dkp_convert_to_f32(
+                dy.physicalPointer(in: memory).assumingMemoryBound(to: UInt16.self), memory.floats(stagedOutput),
+                dy.geometry.scalarCount)
+        }
+        try backwardWeightsPass?.run(on: compute)
+        try unpackGradient?.run(on: compute)
+        guard let dx, let memory else { return }
+        dilateGradient()
+        try backwardDataPass?.run(on: compute)
+        let count = x.geometry.scalarCount
+        let target = dx.map.physicalPointer(in: memory)
+        let temporary = inputGradient.map { memory.pointer(to: $0) }
+        if let stagedInput {
+            dkp_convert_to_bf16(
+                memory.floats(stagedInput), (temporary ?? target).assumingMemoryBound(to: UInt16.self), count)
+        }
+        if let temporary { dkp_accumulate(target, temporary, count, precision.scalar) }
+    }
+
+    private var name: String { parameters.descriptions[layer.weight].name }
+    private var weights: UnsafeMutablePointer<Float> { parameters.values(layer.weight) }
+
+    private func stageInput() {
+        guard let stagedInput, let memory else { return }
+        dkp_convert_to_f32(
+            x.physicalPointer(in: memory).assumingMemoryBound(to: UInt16.self), memory.floats(stagedInput),
+            x.geometry.scalarCount)
+    }
+
+    /// Puts zeros between the pixels of the output's gradient; see ``ConvolutionDescriptions/dilatesGradient``.
+    private func dilateGradient() {
+        guard let dilatedGradient, let memory, let dy else { return }
+        var gradient = dy.view(in: memory)
+        if let stagedOutput {
+            gradient.data = memory.pointer(to: stagedOutput)
+            gradient.scalar = DKP_F32
+        }
+        let geometry = descriptions.geometry
+        let height = geometry.inHeight - geometry.kernelSize + 1 + 2 * geometry.zeroPadding
+        let width = geometry.inWidth - geometry.kernelSize + 1 + 2 * geometry.zeroPadding
+        let rowStride = width * Int(gradient.block)
+        var dilated = dkp_feature_map(
+            data: memory.pointer(to: dilatedGradient), plane_stride: height * rowStride, row_stride: rowStride,
+            blocks: gradient.blocks, height: Int32(height), width: Int32(width), halo: 0, scalar: gradient.scalar,
+            block: gradient.block)
+        dkp_dilate(&gradient, Int32(geometry.stride), &dilated)
+    }
+
+    private func scratchView(_ description: PrimitiveDescription) throws(NeuralNetworkError) -> MemoryView {
+        guard let memory else { preconditionFailure("an operation runs before it is bound") }
+        return try MemoryView(
+            description.memory(dnnl_query_scratchpad_md), at: memory.pointer(to: scratch), on: compute)
+    }
+
+    private func reorder(
+        _ from: MemoryDescription, _ source: UnsafeMutableRawPointer, to layout: MemoryDescription,
+        _ target: MemoryView
+    ) throws(NeuralNetworkError) -> Primitive {
+        try reorder(from, try MemoryView(from, at: source, on: compute), to: layout, target)
+    }
+
+    private func reorder(
+        _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView
+    ) throws(NeuralNetworkError) -> Primitive {
+        var source_ = from.value
+        var target_ = layout.value
+        let engine = compute.engine
+        let description = try PrimitiveDescription.make("reorder of \(name)") {
+            dnnl_reorder_primitive_desc_create(&$0, &source_, engine, &target_, engine, $1)
+        }
+        var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
+        if description.scratchByteCount > 0 { arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description))) }
+        return try Primitive(description, name: "reorder of \(name)", arguments: arguments)
+    }
+}
+
+extension NetworkGraph.Convolution {
+    /// The halo that the input map must carry; nil if any will do.
+    var requiredHalo: Int? {
+        if case .reflection(let amount) = padding, amount > 0 { return amount }
+        return kernelSize == 1 && stride == 1 && padding.amount == 0 ? nil : 0
+    }
+
+    var zeroPadding: Int {
+        if case .zero(let amount) = padding { return amount }
+        return 0
+    }
+}

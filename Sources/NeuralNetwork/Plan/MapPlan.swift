@@ -1,0 +1,80 @@
+import CNeuralKernels
+
+/// The size of a feature map in memory: channel blocks, interior and halo.
+struct MapGeometry: Equatable {
+    var segments: [Int]
+    var height: Int
+    var width: Int
+    var halo: Int
+    var block: Int
+
+    /// Channels including the padding of each segment to whole blocks; the padding channels stay zero.
+    var physicalChannels: Int { ChannelLayout(segments: segments, block: block).physicalCount }
+    var blocks: Int { physicalChannels / block }
+    var physicalHeight: Int { height + 2 * halo }
+    var physicalWidth: Int { width + 2 * halo }
+    var rowStride: Int { physicalWidth * block }
+    var planeStride: Int { physicalHeight * rowStride }
+    var scalarCount: Int { blocks * planeStride }
+}
+
+/// How logical channels lie among physical ones when every segment starts at a block of its own.
+struct ChannelLayout {
+    var segments: [Int]
+    var block: Int
+
+    var physicalCount: Int { segments.reduce(0) { $0 + ($1 + block - 1) / block * block } }
+
+    /// The physical index of each logical channel, in order.
+    var physicalIndices: [Int] {
+        var result: [Int] = []
+        var start = 0
+        for segment in segments {
+            result += start..<start + segment
+            start += (segment + block - 1) / block * block
+        }
+        return result
+    }
+}
+
+/// A feature map with its place in the plan: a whole buffer, or some channel blocks of one.
+struct MapPlan {
+    var geometry: MapGeometry
+    var precision: Precision
+    var buffer: MemoryPlan.Buffer
+    var firstBlock = 0
+
+    /// The view of this map in an arena.
+    func view(in memory: PlannedMemory) -> dkp_feature_map {
+        let origin = firstBlock * geometry.planeStride + geometry.halo * (geometry.rowStride + geometry.block)
+        return dkp_feature_map(
+            data: memory.pointer(to: buffer) + origin * precision.bytes, plane_stride: geometry.planeStride,
+            row_stride: geometry.rowStride, blocks: Int32(geometry.blocks), height: Int32(geometry.height),
+            width: Int32(geometry.width), halo: Int32(geometry.halo), scalar: precision.scalar,
+            block: Int32(geometry.block))
+    }
+
+    /// The first scalar of the map's physical planes.
+    func physicalPointer(in memory: PlannedMemory) -> UnsafeMutableRawPointer {
+        memory.pointer(to: buffer) + firstBlock * geometry.planeStride * precision.bytes
+    }
+}
+
+/// A placed plan over its arena.
+struct PlannedMemory {
+    let plan: MemoryPlan
+    let arena: Arena
+
+    init(_ plan: MemoryPlan) {
+        var plan = plan
+        plan.place()
+        self.plan = plan
+        arena = Arena(byteCount: plan.byteCount)
+    }
+
+    func pointer(to buffer: MemoryPlan.Buffer) -> UnsafeMutableRawPointer { arena.base + plan.offset(of: buffer) }
+
+    func floats(_ buffer: MemoryPlan.Buffer) -> UnsafeMutablePointer<Float> {
+        pointer(to: buffer).assumingMemoryBound(to: Float.self)
+    }
+}

@@ -1,0 +1,81 @@
+/// Where every buffer of a network lies in one arena, so that buffers whose lifetimes do not meet share memory.
+struct MemoryPlan {
+    /// A buffer of the plan.
+    struct Buffer: Hashable {
+        fileprivate let index: Int
+    }
+
+    /// A moment of a training step: the forward passes of the operations in order, the caller's turn, then the backward
+    /// passes in reverse order.
+    struct Moment: Comparable {
+        private let rank: Int
+
+        static func forward(_ operation: Int) -> Moment { Moment(rank: operation - Int(Int32.max)) }
+        static func backward(_ operation: Int) -> Moment { Moment(rank: Int(Int32.max) - operation) }
+        /// Between the passes, when the caller reads the output and writes its gradient.
+        static var between: Moment { Moment(rank: 0) }
+
+        static func < (left: Moment, right: Moment) -> Bool { left.rank < right.rank }
+    }
+
+    private struct Lifetime {
+        var byteCount: Int
+        var first: Moment?
+        var last: Moment?
+        var isPersistent = false
+        var offset = 0
+
+        func meets(_ other: Lifetime) -> Bool {
+            if isPersistent || other.isPersistent { return true }
+            guard let first, let last, let otherFirst = other.first, let otherLast = other.last else { return false }
+            return first <= otherLast && otherFirst <= last
+        }
+    }
+
+    private var lifetimes: [Lifetime] = []
+    /// The size of the arena, known after ``place()``.
+    private(set) var byteCount = 0
+
+    /// A buffer that lives from its first to its last use.
+    mutating func buffer(byteCount: Int) -> Buffer {
+        // A cache line more than a power of two would be kinder to set-associative caches; a line is what SIMD needs.
+        lifetimes.append(Lifetime(byteCount: (byteCount + 63) / 64 * 64))
+        return Buffer(index: lifetimes.count - 1)
+    }
+
+    /// A buffer that keeps its contents from step to step.
+    mutating func persistentBuffer(byteCount: Int) -> Buffer {
+        let buffer = buffer(byteCount: byteCount)
+        lifetimes[buffer.index].isPersistent = true
+        return buffer
+    }
+
+    /// Says that `buffer` is read or written at `moment`.
+    mutating func use(_ buffer: Buffer, at moment: Moment) {
+        lifetimes[buffer.index].first = min(lifetimes[buffer.index].first ?? moment, moment)
+        lifetimes[buffer.index].last = max(lifetimes[buffer.index].last ?? moment, moment)
+    }
+
+    /// Gives every buffer its offset: largest first, each at the lowest place free for its lifetime.
+    mutating func place() {
+        var placed: [Int] = []
+        let order = lifetimes.indices.sorted {
+            (lifetimes[$0].byteCount, $1) > (lifetimes[$1].byteCount, $0)
+        }
+        for index in order {
+            let neighbours = placed.filter { lifetimes[$0].meets(lifetimes[index]) }
+                .sorted { lifetimes[$0].offset < lifetimes[$1].offset }
+            var offset = 0
+            for neighbour in neighbours {
+                if lifetimes[neighbour].offset >= offset + lifetimes[index].byteCount { break }
+                offset = max(offset, lifetimes[neighbour].offset + lifetimes[neighbour].byteCount)
+            }
+            lifetimes[index].offset = offset
+            byteCount = max(byteCount, offset + lifetimes[index].byteCount)
+            placed.append(index)
+        }
+    }
+
+    /// The place of a buffer in the arena.
+    func offset(of buffer: Buffer) -> Int { lifetimes[buffer.index].offset }
+}

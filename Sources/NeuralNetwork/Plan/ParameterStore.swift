@@ -1,0 +1,116 @@
+import COptimisers
+import Tensors
+
+/// The parameters of a network with their gradients and Adam's moments, f32, in one arena.
+///
+/// Channels are padded to whole blocks, so that the arrays can be handed to oneDNN as they are; padding has zero value,
+/// zero gradient, and so stays zero under Adam. ``Tensor``s that come in and go out have the logical shapes.
+final class ParameterStore {
+    private struct Slot {
+        var offset: Int
+        /// Physical extents: `[out, in, height, width]` for weights, `[channels]` otherwise.
+        var physicalShape: [Int]
+        /// The physical place of each logical element.
+        var elementOffsets: [Int32]
+    }
+
+    let descriptions: [ParameterDescription]
+    private let slots: [Slot]
+    private let arena: Arena
+    private let trainableCount: Int
+    private let count: Int
+    /// The number of Adam steps taken.
+    var stepCount: Int64 = 0
+
+    init(_ descriptions: [ParameterDescription], block: Int, training: Bool) {
+        self.descriptions = descriptions
+        var slots = [Slot?](repeating: nil, count: descriptions.count)
+        var offset = 0
+        var trainableCount = 0
+        for trainable in [true, false] {
+            for (index, description) in descriptions.enumerated() where description.isTrainable == trainable {
+                var slot = Self.slot(for: description, block: block)
+                slot.offset = offset
+                offset += (slot.physicalShape.reduce(1, *) + 15) / 16 * 16
+                slots[index] = slot
+            }
+            if trainable { trainableCount = offset }
+        }
+        self.slots = slots.compactMap { $0 }
+        self.trainableCount = trainableCount
+        count = offset
+        arena = Arena(byteCount: (count + (training ? 3 * trainableCount : 0)) * MemoryLayout<Float>.stride)
+    }
+
+    private static func slot(for description: ParameterDescription, block: Int) -> Slot {
+        let shape = description.shape
+        if shape.count == 1 {
+            let segments = description.inputSegments.isEmpty ? shape : description.inputSegments
+            let layout = ChannelLayout(segments: segments, block: block)
+            return Slot(
+                offset: 0, physicalShape: [layout.physicalCount], elementOffsets: layout.physicalIndices.map(Int32.init))
+        }
+        let out = ChannelLayout(segments: [shape[0]], block: block)
+        let input = ChannelLayout(segments: description.inputSegments, block: block)
+        let area = shape[2] * shape[3]
+        let inputIndices = input.physicalIndices
+        var offsets: [Int32] = []
+        offsets.reserveCapacity(description.count)
+        for outChannel in 0..<shape[0] {
+            for inChannel in inputIndices {
+                let start = (outChannel * input.physicalCount + inChannel) * area
+                offsets += (start..<start + area).map(Int32.init)
+            }
+        }
+        return Slot(
+            offset: 0, physicalShape: [out.physicalCount, input.physicalCount, shape[2], shape[3]],
+            elementOffsets: offsets)
+    }
+
+    private var floats: UnsafeMutablePointer<Float> { arena.base.assumingMemoryBound(to: Float.self) }
+
+    /// The padded values of a parameter.
+    func values(_ index: Int) -> UnsafeMutablePointer<Float> { floats + slots[index].offset }
+
+    /// The padded gradient of a trainable parameter of a network planned for training.
+    func gradient(_ index: Int) -> UnsafeMutablePointer<Float> { floats + count + slots[index].offset }
+
+    func physicalShape(_ index: Int) -> [Int] { slots[index].physicalShape }
+
+    /// What is stored per parameter.
+    enum Column: Int {
+        case values
+        case gradients
+        case firstMoments
+        case secondMoments
+    }
+
+    private func column(_ column: Column) -> UnsafeMutablePointer<Float> {
+        switch column {
+        case .values: floats
+        case .gradients: floats + count
+        case .firstMoments: floats + count + trainableCount
+        case .secondMoments: floats + count + 2 * trainableCount
+        }
+    }
+
+    func tensor(_ column: Column, _ index: Int) -> Tensor<Float> {
+        let start = self.column(column) + slots[index].offset
+        return Tensor(shape: descriptions[index].shape, slots[index].elementOffsets.map { start[Int($0)] })
+    }
+
+    func set(_ column: Column, _ index: Int, to tensor: Tensor<Float>) {
+        let start = self.column(column) + slots[index].offset
+        tensor.withUnsafeBufferPointer { elements in
+            for (element, offset) in zip(elements, slots[index].elementOffsets) { start[Int(offset)] = element }
+        }
+    }
+
+    /// One step of Adam with PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8.
+    func adamStep(rate: Double) {
+        stepCount += 1
+        dkp_adam_step(
+            column(.values), column(.gradients), column(.firstMoments), column(.secondMoments), trainableCount, rate,
+            0.9, 0.999, 1e-8, stepCount)
+    }
+}

@@ -1,0 +1,71 @@
+import KernelPrior
+
+/// Everything that decides what DIP-DKP computes, beyond the input: the numbers behind a preset.
+///
+/// A step is one update of the image network. Every ``stepsPerSample`` steps, kernels are sampled and pull the kernel
+/// network towards them (Equations 6 to 8); in between the kernel network follows the data (Equation 12).
+public struct DIPSettings: Sendable, Codable, Equatable {
+    /// The number of steps, at least 1.
+    public var steps: Int
+    /// The steps between two samplings of kernels: the inner loop of Algorithm 2.
+    public var stepsPerSample = 5
+    /// The steps between two updates of the kernel network by the data; gradients add up in between.
+    public var stepsPerKernelUpdate = 3
+    /// The first share of the steps, in which the data term is 1 - SSIM; afterwards it is the mean squared error.
+    public var similarityShare = 0.4
+    /// Adam's rate for the image network.
+    public var imageRate = 5e-3
+    /// Adam's rate for the kernel network.
+    public var kernelRate = 1e-4
+    /// Steps of the kernel network's warm-up towards a random kernel.
+    public var kernelWarmUpSteps = 200
+    /// The weight of the gradient prior, per value of the input: 0.001 x 0.2 in the authors' program.
+    public var gradientPriorWeight = 2e-4
+    /// The weight of the squared distance, in pixels, of the kernel's centre of mass from where it belongs.
+    public var centroidWeight = 0.0
+    /// How the kernel network is pulled: draws from the prior, or Metropolis chains.
+    public var sampler = RestorationSettings.Sampler.independent
+    /// The number of draws per sampling, or of chains.
+    public var draws = 5
+    /// How the authors weigh the draws, or Equation 6.
+    public var weighting = KernelWeighting.inverseLoss
+    /// Whether the prior is drawn from the authors' wider range of variances.
+    public var usesPaperPrior = false
+    /// From which share of the steps on the image may follow the chains' kernel instead of the network's; nil never.
+    public var handoverShare: Double?
+    /// The chains take over only if they agree: their relative spread is at most this.
+    public var handoverSpread = 0.1
+    /// The chains take over only if their kernel explains the input better: its error is at most this share of the
+    /// network kernel's.
+    public var handoverLossRatio = 1.0
+    /// The last share of the steps, whose images are averaged; 0 takes the last image.
+    public var averagedShare = 0.0
+
+    /// The authors' method and settings (algorithm.md, "authors' setting"): 200 outer iterations of 5 steps.
+    public static var paper: DIPSettings {
+        var settings = DIPSettings(steps: 1000)
+        settings.weighting = .focal
+        settings.usesPaperPrior = true
+        return settings
+    }
+
+    /// The best settings found; Docs/quality.md has the measurements that chose them.
+    public static var standard: DIPSettings {
+        var settings = DIPSettings(steps: 400)
+        settings.kernelRate = 5e-4
+        settings.centroidWeight = 0.01
+        settings.sampler = .metropolis
+        settings.handoverShare = 0.4
+        settings.averagedShare = 0.2
+        return settings
+    }
+
+    /// The numbers that a user's settings mean.
+    public init(_ settings: RestorationSettings) {
+        self = settings.preset == .paper ? .paper : .standard
+        if let steps = settings.steps { self.steps = steps }
+        if let sampler = settings.sampler { self.sampler = sampler }
+    }
+
+    init(steps: Int) { self.steps = steps }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Imaging
+import KernelPrior
+
+/// The exit codes of `dkp`: a contract with scripts, the daemon and cluster schedulers (sysexits.h's numbers).
+public enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// Done.
+    case success = 0
+    /// A command line that makes no sense.
+    case usage = 64
+    /// Bad input data.
+    case badInput = 65
+    /// No such input.
+    case noInput = 66
+    /// A library or the weights are not there.
+    case unavailable = 69
+    /// An internal error.
+    case internalError = 70
+    /// The output cannot be created.
+    case cannotCreate = 73
+    /// The system failed to read or write.
+    case inputOutput = 74
+    /// Stopped by a signal, checkpoint written: run again to go on.
+    case interrupted = 75
+    /// Bad settings.
+    case badSettings = 78
+}
+
+/// An error in the form in which it is reported: what `error.json` and standard error carry. The one place where typed
+/// errors are given their exit codes.
+public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConvertible {
+    /// The kind of error, a short name in snake_case.
+    public let code: String
+    /// What is wrong, where.
+    public let message: String
+    /// The exit code that stands for it.
+    public let exitCode: Int32
+    /// What to do about it, if it is not in the message already.
+    public let remedy: String?
+
+    enum CodingKeys: String, CodingKey {
+        case code, message, remedy
+        case exitCode = "exit_code"
+    }
+
+    /// The message, then the remedy.
+    public var description: String { remedy.map { "\(message); \($0)" } ?? message }
+
+    /// The exit code; an unknown number counts as an internal error.
+    public var exitStatus: ExitStatus { ExitStatus(rawValue: exitCode) ?? .internalError }
+
+    init(_ code: String, _ message: String, _ status: ExitStatus, remedy: String? = nil) {
+        self.code = code
+        self.message = message
+        exitCode = status.rawValue
+        self.remedy = remedy
+    }
+
+    /// The report of any error.
+    public init(_ error: any Error) {
+        switch error {
+        case let error as Failure: self = error
+        case let error as RestorationError:
+            self.init(error.code.rawValue, error.message, error.code.exitStatus, remedy: error.remedy)
+        case let error as SettingsError: self.init(error.code.rawValue, error.description, .badSettings)
+        case let error as FileSystemError: self.init(error.code.rawValue, error.description, error.code.exitStatus)
+        case let error as KernelPriorError:
+            self.init(error.code.rawValue, error.description, error.code.exitStatus)
+        default: self.init("internal_error", String(describing: error), .internalError)
+        }
+    }
+}
+
+extension RestorationError.Code {
+    var exitStatus: ExitStatus {
+        switch self {
+        case .usage: .usage
+        case .badInput: .badInput
+        case .noInput: .noInput
+        case .unavailable: .unavailable
+        case .internalError: .internalError
+        case .cannotCreate: .cannotCreate
+        case .inputOutput: .inputOutput
+        // Another worker is at it: nothing is wrong with the job, try again later.
+        case .busy: .inputOutput
+        case .badSettings: .badSettings
+        }
+    }
+}
+
+extension FileSystemError.Code {
+    var exitStatus: ExitStatus {
+        switch self {
+        case .notFound: .noInput
+        case .notRegular: .badInput
+        case .exists, .cannotCreate: .cannotCreate
+        case .noSpace, .inputOutput: .inputOutput
+        }
+    }
+}
+
+extension KernelPriorError.Code {
+    var exitStatus: ExitStatus {
+        switch self {
+        case .invalidSetting: .badSettings
+        case .unusableCheckpoint: .badInput
+        }
+    }
+}

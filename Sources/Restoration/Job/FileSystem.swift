@@ -1,0 +1,182 @@
+import Foundation
+
+/// The few file operations that jobs need, each with its errors named.
+enum FileSystem {
+    /// Creates a directory; its parent must be there.
+    static func makeDirectory(_ path: String) throws(FileSystemError) {
+        if mkdir(path, 0o777) != 0 { throw .system(path, "created") }
+    }
+
+    /// Creates a directory and the missing ones above it; one that is there already is fine.
+    static func makeDirectories(_ path: String) throws(FileSystemError) {
+        if mkdir(path, 0o777) == 0 { return }
+        let reason = errno
+        if reason == EEXIST, isDirectory(path) { return }
+        let parent = (path as NSString).deletingLastPathComponent
+        guard reason == ENOENT, !parent.isEmpty, parent != path else {
+            throw .system(path, "created as a directory", errno: reason)
+        }
+        try makeDirectories(parent)
+        if mkdir(path, 0o777) != 0, errno != EEXIST { throw .system(path, "created") }
+    }
+
+    /// Whether there is a directory of that name (a link to one counts).
+    static func isDirectory(_ path: String) -> Bool {
+        var information = stat()
+        return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether there is anything of that name, a dangling link included.
+    static func exists(_ path: String) -> Bool {
+        var information = stat()
+        return lstat(path, &information) == 0
+    }
+
+    /// Renames within one file system, replacing a file of the new name.
+    static func rename(_ path: String, to newPath: String) throws(FileSystemError) {
+        if Foundation.rename(path, newPath) != 0 {
+            throw .system(errno == ENOENT ? path : newPath, "put in place")
+        }
+    }
+
+    /// Makes the names in a directory survive a power cut.
+    static func synchroniseDirectory(_ path: String) throws(FileSystemError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(path, "opened") }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0 { throw .system(path, "synchronised") }
+    }
+
+    /// Removes a file or a whole directory; one that is not there is fine.
+    static func remove(_ path: String) throws(FileSystemError) {
+        guard exists(path) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            throw FileSystemError(.inputOutput, path, "cannot be removed: \(error.localizedDescription)")
+        }
+    }
+
+    /// The names in a directory, sorted.
+    static func names(in directory: String) throws(FileSystemError) -> [String] {
+        guard let handle = opendir(directory) else { throw .system(directory, "listed") }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else {
+                if errno != 0 { throw .system(directory, "listed") }
+                return names.sorted()
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+    }
+
+    /// The bytes of a file of at most `limit` bytes.
+    static func read(_ path: String, limit: Int = 64 << 20) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try readChunks(path) { chunk in
+            guard bytes.count + chunk.count <= limit else {
+                throw FileSystemError(.inputOutput, path, "is larger than the \(limit) bytes that such a file may have")
+            }
+            bytes.append(contentsOf: chunk)
+        }
+        return bytes
+    }
+
+    /// Reads a regular file piece by piece.
+    /// - Parameter followingLinks: false refuses a symbolic link, as for files from strangers.
+    static func readChunks(
+        _ path: String, followingLinks: Bool = true, _ body: (ArraySlice<UInt8>) throws -> Void
+    ) throws {
+        // Non-blocking: opening a FIFO must not wait for its writer.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW))
+        guard descriptor >= 0 else { throw FileSystemError.system(path, "read") }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw FileSystemError.system(path, "read") }
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.notRegular, path, "is not a regular file; give the file itself")
+        }
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { Foundation.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw FileSystemError.system(path, "read") }
+            if count == 0 { return }
+            try body(buffer[..<count])
+        }
+    }
+
+    /// Replaces a file in one instant: readers see the old bytes or the new, never a part.
+    /// - Parameter durably: whether the new bytes must survive a power cut once this returns.
+    static func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool) throws(FileSystemError) {
+        let name = (path as NSString).lastPathComponent
+        let directory = parent(of: path)
+        let temporary = "\(directory)/.\(name).\(getpid()).tmp"
+        let writer = try FileWriter(creating: temporary)
+        do {
+            try writer.write(Array(bytes)[...])
+            if durably { try writer.synchronise() }
+            try rename(temporary, to: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        if durably { try synchroniseDirectory(directory) }
+    }
+
+    /// The directory that a path is in, "." for a bare name.
+    static func parent(of path: String) -> String {
+        let parent = (path as NSString).deletingLastPathComponent
+        return parent.isEmpty ? "." : parent
+    }
+
+    /// The path from the root, "." and ".." resolved, links not.
+    static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+}
+
+/// A file being written, closed at the end of its life.
+struct FileWriter: ~Copyable {
+    private let descriptor: Int32
+    private let path: String
+
+    /// Creates the file, or empties one that is there.
+    init(creating path: String) throws(FileSystemError) {
+        try self.init(path, O_CREAT | O_TRUNC)
+    }
+
+    /// Opens the file to add to its end, creating it if it is missing.
+    init(appendingTo path: String) throws(FileSystemError) {
+        try self.init(path, O_CREAT | O_APPEND)
+    }
+
+    private init(_ path: String, _ flags: Int32) throws(FileSystemError) {
+        descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0o666)
+        self.path = path
+        if descriptor < 0 { throw .system(path, "written") }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    borrowing func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw .system(path, "written") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    borrowing func synchronise() throws(FileSystemError) {
+        if fsync(descriptor) != 0 { throw .system(path, "synchronised") }
+    }
+}

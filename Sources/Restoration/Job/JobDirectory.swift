@@ -1,0 +1,200 @@
+import Foundation
+
+/// A job on disk: the input, what was asked, and all the state there is.
+///
+/// The directory appears whole, under its final name, or not at all; everything written into it later is replaced
+/// atomically. A worker may be killed at any instant and another goes on.
+public struct JobDirectory: Sendable, Equatable {
+    /// How ``create(in:input:settings:name:originalName:references:transfer:)`` takes the input.
+    public enum Transfer: Sendable {
+        /// The file is copied; symbolic links are followed.
+        case copy
+        /// The file is renamed into the job, on the same file system; links, directories and devices are refused.
+        case move
+    }
+
+    /// The directory's path.
+    public let path: String
+    /// What was asked.
+    public let record: JobRecord
+
+    init(path: String, record: JobRecord) {
+        self.path = path
+        self.record = record
+    }
+
+    /// The image to restore.
+    public var inputPath: String { "\(path)/input.png" }
+    /// What was asked (see ``JobRecord``).
+    public var recordPath: String { "\(path)/job.json" }
+    /// The present: step, loss, rate (see ``JobProgress``).
+    public var progressPath: String { "\(path)/progress.json" }
+    /// One line per event, with UTC times.
+    public var logPath: String { "\(path)/job.log" }
+    /// Why the last run failed, if it did (see ``Failure``).
+    public var errorPath: String { "\(path)/error.json" }
+    /// Held by the one worker at work.
+    public var lockPath: String { "\(path)/lock" }
+    /// When each run began and how it ended.
+    public var runsPath: String { "\(path)/runs.json" }
+    /// The finished result, there only when complete.
+    public var resultPath: String { "\(path)/result" }
+
+    /// Whether the result is complete.
+    public var isFinished: Bool { FileSystem.exists(resultPath) }
+
+    /// Makes a job directory named `name` in `parent`: everything is written and synchronised under a temporary name,
+    /// then renamed.
+    ///
+    /// After a crash in between, ``recoverUnfinished(in:)`` completes or removes what is left.
+    /// - Parameters:
+    ///   - parent: a directory that is there.
+    ///   - input: the image's path. It is not decoded here.
+    ///   - name: the job directory's name, also the job's id unless it begins with a dot.
+    ///   - originalName: the user's name for the image; the input's own if nil.
+    ///   - references: files that the result is scored against.
+    ///   - transfer: whether the input is copied or renamed away.
+    /// - Throws: ``FileSystemError``, ``RestorationError`` or ``SettingsError``; nothing is left behind, and a file to
+    ///   be moved is where it was.
+    public static func create(
+        in parent: String, input: String, settings: RestorationSettings, name: String, originalName: String? = nil,
+        references: JobRecord.References? = nil, transfer: Transfer = .copy
+    ) throws -> JobDirectory {
+        try settings.validate(source: "settings")
+        guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), !name.utf8.contains(0) else {
+            throw RestorationError(.internalError, "\"\(name)\" cannot be the name of a job directory")
+        }
+        let path = "\(parent)/\(name)"
+        guard !FileSystem.exists(path) else {
+            throw FileSystemError(.exists, path, "is there already; choose another name")
+        }
+        let temporary = "\(parent)/\(temporaryPrefix)\(name)"
+        try FileSystem.remove(temporary)
+        try FileSystem.makeDirectory(temporary)
+        let temporaryInput = "\(temporary)/input.png"
+        do {
+            let digest =
+                switch transfer {
+                case .copy: try copy(input, to: temporaryInput)
+                case .move: try self.digest(of: input, followingLinks: false)
+                }
+            let record = JobRecord(
+                id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
+                originalName: originalName ?? (input as NSString).lastPathComponent, created: Date(),
+                softwareVersion: Software.version, inputSHA256: digest.hexadecimal, inputBytes: digest.bytes,
+                settings: settings, references: references)
+            try FileSystem.replace("\(temporary)/job.json", with: JobJSON.encode(record), durably: true)
+            if transfer == .move { try FileSystem.rename(input, to: temporaryInput) }
+            return try complete(temporary, as: path, record: record)
+        } catch {
+            // A moved input goes back: it is all there is of the user's file.
+            if transfer == .move, FileSystem.exists(temporaryInput) {
+                try? FileSystem.rename(temporaryInput, to: input)
+            }
+            if transfer == .copy || !FileSystem.exists(temporaryInput) { try? FileSystem.remove(temporary) }
+            throw error
+        }
+    }
+
+    /// Opens a job directory and reads `job.json`.
+    /// - Throws: ``FileSystemError`` or ``RestorationError`` if it is not a job directory.
+    public static func open(_ path: String) throws -> JobDirectory {
+        guard FileSystem.isDirectory(path) else {
+            throw FileSystemError(.notFound, path, "no such job directory; check the path")
+        }
+        let record = try JobJSON.decode(JobRecord.self, fromFile: "\(path)/job.json")
+        guard record.formatVersion == JobRecord.formatVersion else {
+            throw RestorationError(
+                .badInput,
+                "\(path)/job.json has format version \(record.formatVersion), not \(JobRecord.formatVersion)",
+                remedy: "use the version of the program that created it")
+        }
+        return JobDirectory(path: path, record: record)
+    }
+
+    /// Finishes what a crash during ``create(in:input:settings:name:originalName:references:transfer:)`` left in
+    /// `parent`: a directory that already holds its input and record becomes a job, one that does not is removed, one
+    /// whose record cannot be read is left alone.
+    /// - Returns: the jobs that were completed.
+    public static func recoverUnfinished(in parent: String) throws -> [JobDirectory] {
+        var recovered: [JobDirectory] = []
+        for name in try FileSystem.names(in: parent) where name.hasPrefix(temporaryPrefix) {
+            let temporary = "\(parent)/\(name)"
+            let path = "\(parent)/\(name.dropFirst(temporaryPrefix.count))"
+            // The record is written before an input is moved in, and after one has been copied in: without either, the
+            // user's own file is still where it was.
+            guard FileSystem.exists("\(temporary)/input.png"), FileSystem.exists("\(temporary)/job.json") else {
+                try FileSystem.remove(temporary)
+                continue
+            }
+            guard !FileSystem.exists(path), let job = try? open(temporary) else { continue }
+            recovered.append(try complete(temporary, as: path, record: job.record))
+        }
+        return recovered
+    }
+
+    /// This job with other operational settings (threads, checkpoint interval) and references, `job.json` rewritten.
+    /// - Throws: ``RestorationError`` if the settings ask for another result.
+    public func replacing(settings: RestorationSettings, references: JobRecord.References?) throws -> JobDirectory {
+        guard settings.determiningResult == record.settings.determiningResult else {
+            throw RestorationError(
+                .badSettings, "\(path) was begun with other settings (\(record.settings.differences(from: settings)))",
+                remedy: "give the same settings, or --restart to begin anew")
+        }
+        var record = record
+        record.settings = settings
+        record.references = references
+        if record != self.record {
+            try FileSystem.replace(recordPath, with: JobJSON.encode(record), durably: true)
+        }
+        return JobDirectory(path: path, record: record)
+    }
+
+    private static let temporaryPrefix = ".new-"
+
+    /// Checks the input once more (a writer may still have had it open before it was moved) and gives the directory its
+    /// name.
+    private static func complete(_ temporary: String, as path: String, record: JobRecord) throws -> JobDirectory {
+        let digest = try digest(of: "\(temporary)/input.png", followingLinks: false)
+        var record = record
+        if digest.hexadecimal != record.inputSHA256 {
+            record.inputSHA256 = digest.hexadecimal
+            record.inputBytes = digest.bytes
+            try FileSystem.replace("\(temporary)/job.json", with: JobJSON.encode(record), durably: true)
+        }
+        try FileSystem.synchroniseDirectory(temporary)
+        try FileSystem.rename(temporary, to: path)
+        try FileSystem.synchroniseDirectory(FileSystem.parent(of: path))
+        return JobDirectory(path: path, record: record)
+    }
+
+    private static func copy(_ source: String, to target: String) throws -> (hexadecimal: String, bytes: Int) {
+        let writer = try FileWriter(creating: target)
+        try FileSystem.readChunks(source) { try writer.write($0) }
+        try writer.synchronise()
+        return try digest(of: target, followingLinks: false)
+    }
+
+    static func digest(
+        of path: String, followingLinks: Bool = true
+    ) throws -> (hexadecimal: String, bytes: Int) {
+        var digest = try SHA256()
+        var bytes = 0
+        try FileSystem.readChunks(path, followingLinks: followingLinks) { chunk in
+            bytes += chunk.count
+            try digest.update(chunk)
+        }
+        return (try digest.finish(), bytes)
+    }
+}
+
+extension RestorationSettings {
+    /// The settings in which this differs from another, "scale 4, now 2", in words.
+    func differences(from other: RestorationSettings) -> String {
+        func text(_ value: String) -> String { value.isEmpty ? "not set" : value }
+        return zip(determiningResult.texts, other.determiningResult.texts)
+            .filter { $0.text != $1.text }
+            .map { "\($0.key.rawValue) \(text($0.text)), now \(text($1.text))" }
+            .joined(separator: "; ")
+    }
+}

@@ -1,0 +1,43 @@
+/// Why a job or a command cannot go on, in one sentence that says what, where and what to do.
+public struct RestorationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of failure; its raw value is what `error.json` carries.
+    public enum Code: String, Sendable {
+        /// A command line that makes no sense.
+        case usage
+        /// Data that cannot be used: not an image, a damaged file, files that do not fit together.
+        case badInput = "bad_input"
+        /// A file that is not there.
+        case noInput = "no_input"
+        /// A library, a weights file or a capability that is not there.
+        case unavailable
+        /// A fault of this program.
+        case internalError = "internal_error"
+        /// Something stands where a result is to be written, or it may not be written there.
+        case cannotCreate = "cannot_create"
+        /// The system failed to read or write.
+        case inputOutput = "input_output"
+        /// Another process works on the same job.
+        case busy
+        /// Settings that cannot be used.
+        case badSettings = "bad_settings"
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// What is wrong and where.
+    public let message: String
+    /// What to do about it, if anything can be said.
+    public let remedy: String?
+
+    /// An error of one's own.
+    public init(_ code: Code, _ message: String, remedy: String? = nil) {
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+    }
+
+    /// The message, then the remedy.
+    public var description: String { remedy.map { "\(message); \($0)" } ?? message }
+
+    static func unavailable(_ message: String) -> RestorationError { RestorationError(.unavailable, message) }
+}

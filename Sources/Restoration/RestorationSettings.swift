@@ -1,0 +1,76 @@
+public import KernelPrior
+
+/// What is asked of one restoration: every choice that a file, a flag or the environment may make, each in its range.
+///
+/// A value of this type that came through one of the parsers (see ``set(_:to:source:)`` and ``apply(yaml:source:)``) is
+/// valid; one that was changed by hand is checked by ``validate(source:)``.
+public struct RestorationSettings: Sendable, Hashable {
+    /// The restoration method.
+    public enum Method: String, Sendable, Codable, CaseIterable {
+        /// Deep image prior with a dynamic kernel prior (Algorithm 2 of the paper).
+        case dipDKP = "dip-dkp"
+    }
+
+    /// A named set of the method's inner settings.
+    public enum Preset: String, Sendable, Codable, CaseIterable {
+        /// The best found, by measurement.
+        case `default`
+        /// The authors' method and settings.
+        case paper
+    }
+
+    /// The arithmetic of the image network.
+    public enum Precision: String, Sendable, Codable, CaseIterable {
+        /// The fastest that the processor computes natively.
+        case auto
+        /// 32-bit floating point.
+        case f32
+        /// bfloat16 products, 32-bit sums and master weights.
+        case bf16
+    }
+
+    /// How kernels are sampled.
+    public enum Sampler: String, Sendable, Codable, CaseIterable {
+        /// Fresh draws from the prior at each iteration.
+        case independent
+        /// Persistent random-walk Metropolis-Hastings chains.
+        case metropolis
+    }
+
+    /// The restoration method.
+    public var method = Method.dipDKP
+    /// The set of inner settings to start from.
+    public var preset = Preset.default
+    /// How many times larger the restored image is on each axis: 2, 3, 4 or 8.
+    public var scale = 4
+    /// The family of blur kernels to look for.
+    public var kernel = KernelFamily.auto
+    /// Where the centre of mass of the kernels lies.
+    public var kernelCentre = KernelCentre.registered
+    /// The number of inner steps, 1 to 100,000; nil takes the preset's.
+    public var steps: Int?
+    /// The seed of every random number.
+    public var seed: UInt64 = 0
+    /// The arithmetic of the image network.
+    public var precision = Precision.auto
+    /// The number of compute threads, 1 to 1,024; nil takes `OMP_NUM_THREADS` or else one per processor.
+    public var threads: Int?
+    /// Seconds of wall clock between two checkpoints, 0.1 to 86,400.
+    public var checkpointInterval: Double = 30
+    /// How kernels are sampled; nil takes the preset's.
+    public var sampler: Sampler?
+    /// An HDF5 file with the true kernel, which is then used instead of an estimate: a bound for experiments.
+    public var oracleKernel: String?
+
+    /// The defaults.
+    public init() {}
+
+    /// These settings without those that change only how the work is run (threads, checkpoint interval): two jobs with
+    /// equal inputs and equal values of this ask for the same result.
+    public var determiningResult: RestorationSettings {
+        var copy = self
+        copy.threads = nil
+        copy.checkpointInterval = RestorationSettings().checkpointInterval
+        return copy
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+
+extension RestorationSettings: Codable {
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Decodes strictly: missing keys take their defaults; unknown keys and values out of range throw
+    /// ``SettingsError``.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        let container = try decoder.container(keyedBy: AnyKey.self)
+        for key in container.allKeys {
+            let text: String
+            if try container.decodeNil(forKey: key) {
+                text = ""
+            } else if let number = try? container.decode(UInt64.self, forKey: key) {
+                text = String(number)
+            } else if let number = try? container.decode(Double.self, forKey: key) {
+                text = String(number)
+            } else {
+                text = try container.decode(String.self, forKey: key)
+            }
+            try set(key.stringValue, to: text, source: "settings")
+        }
+    }
+
+    /// Encodes every setting, null for those not set.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: SettingKey.self)
+        try container.encode(method, forKey: .method)
+        try container.encode(preset, forKey: .preset)
+        try container.encode(scale, forKey: .scale)
+        try container.encode(kernel, forKey: .kernel)
+        try container.encode(kernelCentre, forKey: .kernelCentre)
+        try container.encode(steps, forKey: .steps)
+        try container.encode(seed, forKey: .seed)
+        try container.encode(precision, forKey: .precision)
+        try container.encode(threads, forKey: .threads)
+        try container.encode(checkpointInterval, forKey: .checkpointInterval)
+        try container.encode(sampler, forKey: .sampler)
+        try container.encode(oracleKernel, forKey: .oracleKernel)
+    }
+}

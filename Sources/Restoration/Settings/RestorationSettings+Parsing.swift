@@ -1,0 +1,128 @@
+import Foundation
+import KernelPrior
+import Yams
+
+extension RestorationSettings {
+    /// Sets one value from its text, as flags, environment variables and `key=value` overrides give it. An empty text
+    /// unsets an optional setting.
+    /// - Parameter source: named in errors: a file's path, a flag, an environment variable.
+    public mutating func set(_ name: String, to text: String, source: String) throws(SettingsError) {
+        guard let key = SettingKey(rawValue: name) else { throw .unknown(name, source: source) }
+        guard assign(key, text) else { throw .invalid(key, text, source: source) }
+    }
+
+    /// Applies one `key=value` override.
+    public mutating func apply(override text: String, source: String) throws(SettingsError) {
+        guard let equals = text.firstIndex(of: "=") else {
+            throw .malformed("\"\(text)\" is not of the form key=value", source: source)
+        }
+        try set(String(text[..<equals]), to: String(text[text.index(after: equals)...]), source: source)
+    }
+
+    /// Applies a YAML (or JSON) mapping of settings over the present values; keys that it does not name stay as they
+    /// are. An empty text changes nothing.
+    public mutating func apply(yaml text: String, source: String) throws(SettingsError) {
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            throw .malformed("not readable as YAML: \(error)", source: source)
+        }
+        guard let node, node.null == nil else { return }
+        try apply(node, source: source)
+    }
+
+    /// Applies a parsed YAML mapping of settings, such as a section of a larger file.
+    package mutating func apply(_ node: Node, source: String) throws(SettingsError) {
+        guard let mapping = node.mapping else {
+            throw .malformed("not a list of \"setting: value\" lines", source: source)
+        }
+        for (keyNode, valueNode) in mapping {
+            let name = keyNode.string ?? "?"
+            guard let key = SettingKey(rawValue: name) else { throw .unknown(name, source: source) }
+            guard let scalar = valueNode.scalar else {
+                throw .invalid(key, valueNode.sequence == nil ? "a mapping" : "a list", source: source)
+            }
+            // Only a bare null unsets: an empty string in quotes is a value like any other, and a wrong one.
+            let isNull = valueNode.null != nil
+            guard isNull ? key.isOptional && assign(key, "") : !scalar.string.isEmpty && assign(key, scalar.string)
+            else { throw .invalid(key, isNull ? "null" : scalar.string, source: source) }
+        }
+    }
+
+    /// Checks every range; for values that were not parsed.
+    public func validate(source: String) throws(SettingsError) {
+        var copy = self
+        for (key, text) in texts {
+            guard copy.assign(key, text) else { throw .invalid(key, text, source: source) }
+        }
+    }
+
+    /// The text of every setting, empty for those not set.
+    var texts: [(key: SettingKey, text: String)] {
+        SettingKey.allCases.map { key in
+            let text =
+                switch key {
+                case .method: method.rawValue
+                case .preset: preset.rawValue
+                case .scale: String(scale)
+                case .kernel: kernel.rawValue
+                case .kernelCentre: kernelCentre.rawValue
+                case .steps: steps.map(String.init) ?? ""
+                case .seed: String(seed)
+                case .precision: precision.rawValue
+                case .threads: threads.map(String.init) ?? ""
+                case .checkpointInterval: String(checkpointInterval)
+                case .sampler: sampler?.rawValue ?? ""
+                case .oracleKernel: oracleKernel ?? ""
+                }
+            return (key, text)
+        }
+    }
+
+    /// Assigns the value that `text` stands for; false if it stands for none that is allowed.
+    mutating func assign(_ key: SettingKey, _ text: String) -> Bool {
+        if text.isEmpty {
+            guard key.isOptional else { return false }
+            switch key {
+            case .steps: steps = nil
+            case .threads: threads = nil
+            case .sampler: sampler = nil
+            case .oracleKernel: oracleKernel = nil
+            default: return false
+            }
+            return true
+        }
+        return switch key {
+        case .method: Self.store(Method(rawValue: text), in: &method)
+        case .preset: Self.store(Preset(rawValue: text), in: &preset)
+        case .scale: Self.store(Int(text).flatMap { [2, 3, 4, 8].contains($0) ? $0 : nil }, in: &scale)
+        case .kernel: Self.store(KernelFamily(rawValue: text), in: &kernel)
+        case .kernelCentre: Self.store(KernelCentre(rawValue: text), in: &kernelCentre)
+        case .steps: Self.store(Self.whole(text, in: 1...100_000), in: &steps)
+        case .seed: Self.store(UInt64(text), in: &seed)
+        case .precision: Self.store(Precision(rawValue: text), in: &precision)
+        case .threads: Self.store(Self.whole(text, in: 1...1024), in: &threads)
+        case .checkpointInterval:
+            Self.store(Double(text).flatMap { (0.1...86_400).contains($0) ? $0 : nil }, in: &checkpointInterval)
+        case .sampler: Self.store(Sampler(rawValue: text), in: &sampler)
+        case .oracleKernel: Self.store(text, in: &oracleKernel)
+        }
+    }
+
+    private static func whole(_ text: String, in range: ClosedRange<Int>) -> Int? {
+        Int(text).flatMap { range.contains($0) ? $0 : nil }
+    }
+
+    private static func store<Value>(_ value: Value?, in place: inout Value) -> Bool {
+        guard let value else { return false }
+        place = value
+        return true
+    }
+
+    private static func store<Value>(_ value: Value?, in place: inout Value?) -> Bool {
+        guard let value else { return false }
+        place = value
+        return true
+    }
+}

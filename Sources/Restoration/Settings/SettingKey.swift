@@ -1,0 +1,51 @@
+import Foundation
+import KernelPrior
+
+/// The name of a setting in files, in `key=value` overrides and in JSON, with what it admits.
+public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
+    case method
+    case preset
+    case scale
+    case kernel
+    case kernelCentre = "kernel_centre"
+    case steps
+    case seed
+    case precision
+    case threads
+    case checkpointInterval = "checkpoint_interval"
+    case sampler
+    case oracleKernel = "oracle_kernel"
+
+    /// The allowed values, in words.
+    public var allowed: String {
+        switch self {
+        case .method: Self.list(RestorationSettings.Method.self)
+        case .preset: Self.list(RestorationSettings.Preset.self)
+        case .scale: "2, 3, 4 or 8"
+        case .kernel: Self.list(KernelFamily.self)
+        case .kernelCentre: Self.list(KernelCentre.self)
+        case .steps: "a whole number from 1 to 100000, or null for the preset's"
+        case .seed: "a whole number from 0 to 18446744073709551615"
+        case .precision: Self.list(RestorationSettings.Precision.self)
+        case .threads: "a whole number from 1 to 1024, or null for the machine's"
+        case .checkpointInterval: "seconds from 0.1 to 86400"
+        case .sampler: Self.list(RestorationSettings.Sampler.self) + ", or null for the preset's"
+        case .oracleKernel: "the path of a kernel file, or null"
+        }
+    }
+
+    /// Whether null (in a file) or an empty value (in an override) stands for "not set".
+    public var isOptional: Bool {
+        switch self {
+        case .steps, .threads, .sampler, .oracleKernel: true
+        default: false
+        }
+    }
+
+    private static func list<Choice: RawRepresentable & CaseIterable>(_: Choice.Type) -> String
+    where Choice.RawValue == String {
+        let names = Choice.allCases.map(\.rawValue)
+        guard let last = names.last, names.count > 1 else { return names.joined() }
+        return names.dropLast().joined(separator: ", ") + " or " + last
+    }
+}

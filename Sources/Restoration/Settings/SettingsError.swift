@@ -1,0 +1,40 @@
+import Foundation
+
+/// Settings that cannot be used: one sentence naming the source, the key, the value and what is allowed.
+public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of error.
+    public enum Code: String, Sendable {
+        /// There is no setting of that name.
+        case unknownKey = "unknown_setting"
+        /// A value of the wrong type or out of range.
+        case invalidValue = "invalid_setting"
+        /// The text is not YAML or JSON, or not a list of settings.
+        case malformed = "malformed_settings"
+    }
+
+    /// The kind of error.
+    public let code: Code
+    /// Where the setting stands: a file's path, a flag, an environment variable.
+    public let source: String
+    /// The setting's name, if the error is about one.
+    public let key: String?
+    /// The sentence.
+    public let description: String
+
+    static func unknown(_ key: String, source: String) -> SettingsError {
+        let known = SettingKey.allCases.map(\.rawValue).joined(separator: ", ")
+        return SettingsError(
+            code: .unknownKey, source: source, key: key,
+            description: "\(source): unknown setting \"\(key)\"; known settings: \(known)")
+    }
+
+    static func invalid(_ key: SettingKey, _ value: String, source: String) -> SettingsError {
+        SettingsError(
+            code: .invalidValue, source: source, key: key.rawValue,
+            description: "\(source): \(key.rawValue) is \"\(value)\"; allowed: \(key.allowed)")
+    }
+
+    static func malformed(_ problem: String, source: String) -> SettingsError {
+        SettingsError(code: .malformed, source: source, key: nil, description: "\(source): \(problem)")
+    }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import CParallel
+import DeepImagePrior
+import Foundation
+import NeuralNetwork
+import Tensors
+
+/// Measures what Benchmarks/run compares with PyTorch; hidden from the help because its output is for that program.
+struct BenchmarkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "benchmark", abstract: "Measure the engine (for Benchmarks/run).", shouldDisplay: false,
+        subcommands: [TrainingStepBenchmark.self])
+}
+
+/// The time and memory of one training step of the DIP network: forward, backward, Adam.
+struct TrainingStepBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dip-step", abstract: "One step of the 128-channel skip network on a square image.")
+
+    @Option(help: "Rows and columns of the image.") var size = 252
+    @Option(help: "f32 or bf16.") var precision = Precision.f32
+    @Option(help: "Measured steps, after two that are not.") var steps = 10
+    @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
+    @Flag(help: "Print JSON.") var json = false
+
+    private struct Report: Encodable {
+        var secondsPerStep: Double
+        var peakBytes: Int
+        var arenaBytes: Int
+        /// What the heap took from the system between the first measured step and the last.
+        var heapGrowthBytes: Int
+        var precision: String
+        var isNative: Bool
+        var parameters: Int
+        var threads: Int
+        var implementations: [String: Int]
+    }
+
+    func run() throws {
+        dkp_set_thread_count(Int32(threads))
+        let (graph, output) = try SkipNetwork().graph(height: size, width: size)
+        let network = try Network(
+            graph, output: output, outputActivation: .sigmoid, precision: precision, training: true)
+        network.initializeParameters(seed: 0)
+        var stream = RandomStream(seed: 0, name: "benchmark")
+        let count = 3 * size * size
+        try network.setInput(Tensor(shape: [3, size, size], (0..<count).map { _ in Float(stream.uniform() * 0.1) }))
+        let target = Tensor<Float>(shape: [3, size, size], (0..<count).map { _ in Float(stream.uniform()) })
+        var gradient = Tensor<Float>(shape: target.shape)
+
+        func trainingStep() throws {
+            try network.forward()
+            gradient.withUnsafeMutableBufferPointer { gradient in
+                network.result.withUnsafeBufferPointer { result in
+                    target.withUnsafeBufferPointer { target in
+                        for index in 0..<count { gradient[index] = 2 * (result[index] - target[index]) / Float(count) }
+                    }
+                }
+            }
+            try network.backward(gradient)
+            network.adamStep(rate: 5e-3)
+        }
+
+        for _ in 0..<2 { try trainingStep() }
+        let heapBefore = heapBytes()
+        let clock = ContinuousClock()
+        var seconds: [Double] = []
+        for _ in 0..<max(steps, 1) {
+            let duration = try clock.measure { try trainingStep() }
+            seconds.append(duration / .seconds(1))
+        }
+        let report = Report(
+            secondsPerStep: seconds.sorted()[seconds.count / 2], peakBytes: peakResidentBytes(),
+            arenaBytes: network.arenaByteCount, heapGrowthBytes: heapBytes() - heapBefore,
+            precision: precision.rawValue, isNative: precision.isNative,
+            parameters: network.trainableParameterCount, threads: threads,
+            implementations: network.convolutionImplementations)
+        if json {
+            let encoder = JSONEncoder()
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            encoder.outputFormatting = [.sortedKeys]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print("\(report.precision): \(report.secondsPerStep) s per step, peak \(report.peakBytes >> 20) MiB")
+            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) { print("  \(times) x \(name)") }
+        }
+    }
+
+    private func heapBytes() -> Int {
+        let information = mallinfo2()
+        return Int(information.arena) + Int(information.hblkhd)
+    }
+
+    private func peakResidentBytes() -> Int {
+        var usage = rusage()
+        guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+        return usage.ru_maxrss * 1024
+    }
+}
+
+extension Precision: ExpressibleByArgument {}

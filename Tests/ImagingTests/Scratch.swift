@@ -1,0 +1,18 @@
+import Foundation
+
+/// Runs `body` with the path of a file of this content in a directory of its own, removed afterwards.
+func withScratchFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("imaging-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let file = directory.appendingPathComponent("image.png")
+    try Data(bytes).write(to: file)
+    try body(file.path)
+}
+
+/// The names of all other entries in the directory of the file at `path`.
+func entries(besides path: String) throws -> [String] {
+    let file = URL(fileURLWithPath: path)
+    return try FileManager.default.contentsOfDirectory(atPath: file.deletingLastPathComponent().path)
+        .filter { $0 != file.lastPathComponent }
+}
