@@ -82,6 +82,7 @@ let package = Package(
             [
                 "Restoration", "CLinux", "CSystemd", "Yams", logging, system,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser], swiftSettings: swiftSettings),

@@ -1,4 +1,4 @@
-public import SystemPackage
+import SystemPackage
 
 /// A system call on a file failed: which, on what, and why.
 public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {

@@ -1,5 +1,5 @@
 import Glibc
-package import SystemPackage
+import SystemPackage
 
 /// What the system says of a file, without opening or following it.
 package struct FileStatus: Sendable, Hashable {

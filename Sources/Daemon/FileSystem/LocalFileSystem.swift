@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-package import SystemPackage
+import SystemPackage
 
 /// The real file system.
 package struct LocalFileSystem: StateFileSystem {

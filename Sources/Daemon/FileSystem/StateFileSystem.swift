@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// The operations that the daemon's protocols on the state folder are made of. Every change is one system call or, for
 /// ``write(_:to:)``, one that is atomic by construction, so that "a crash between any two" can be tested by making any

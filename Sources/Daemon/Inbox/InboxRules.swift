@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Which names in the inbox are work, and when a file without an event counts as complete.
 package struct InboxRules: Sendable {

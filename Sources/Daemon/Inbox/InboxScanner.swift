@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 import Logging
-package import SystemPackage
+import SystemPackage
 
 /// Looks into the inbox and says which files are complete; opens nothing but regular files, and says once of each thing
 /// that it leaves alone why.

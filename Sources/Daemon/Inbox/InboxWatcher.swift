@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
-package import SystemPackage
+import SystemPackage
 
 /// Tells when something may have arrived in a directory, from the kernel's own events (inotify).
 ///
@@ -18,7 +18,8 @@ package final class InboxWatcher: Sendable {
 
     private let news = Mutex(News())
     private let bell: Bell
-    private let source: any DispatchSourceRead & Sendable
+    /// Dispatch sources may be used from any thread; only the declaration does not say so.
+    private nonisolated(unsafe) let source: any DispatchSourceRead
 
     /// More names than this are given up for a listing.
     private static let maximumNames = 65_536

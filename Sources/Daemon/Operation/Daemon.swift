@@ -1,8 +1,10 @@
 import Foundation
 import Glibc
-public import Logging
-public import ServiceLifecycle
+import Logging
+import Restoration
+import ServiceLifecycle
 import SystemPackage
+import UnixSignals
 
 /// The daemon: watches the inbox, works the jobs off, stops cleanly.
 public struct Daemon: Sendable {

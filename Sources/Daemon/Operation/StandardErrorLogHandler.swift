@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-public import Logging
+import Logging
 
 /// Writes log lines to standard error: for the journal, when that is where they go, with the level as a prefix that it
 /// understands, and for people with a time.

@@ -1,6 +1,6 @@
-package import Foundation
-package import Restoration
-package import SystemPackage
+import Foundation
+import Restoration
+import SystemPackage
 
 /// Takes files out of the inbox.
 ///

@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// How large a dropped file may be. Looked at before anything is decoded, so that a decompression bomb costs nothing.
 package struct InputLimits: Sendable, Equatable {

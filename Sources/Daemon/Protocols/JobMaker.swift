@@ -1,5 +1,5 @@
-package import Restoration
-package import SystemPackage
+import Restoration
+import SystemPackage
 
 /// Makes a job of a claimed file. The one seam between the claim protocol and what a job is.
 package protocol JobMaker: Sendable {

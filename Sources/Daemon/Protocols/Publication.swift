@@ -1,5 +1,5 @@
 import Foundation
-package import SystemPackage
+import SystemPackage
 
 /// What `error.json` says of a rejected image.
 package struct RejectionReport: Sendable, Codable, Equatable {

@@ -1,5 +1,5 @@
 import Foundation
-package import SystemPackage
+import SystemPackage
 
 /// What is found in the jobs folder when the daemon starts, put in order.
 ///

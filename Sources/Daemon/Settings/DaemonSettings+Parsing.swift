@@ -99,7 +99,7 @@ private struct Reader {
     let name: String
     let source: String
 
-    var text: String { node.scalar?.string ?? (node.isSequence ? "a list" : "a mapping") }
+    var text: String { node.scalar?.string ?? (node.sequence != nil ? "a list" : "a mapping") }
     var isNull: Bool { node.null != nil }
 
     func error(_ allowed: String) -> DaemonError {
@@ -107,14 +107,14 @@ private struct Reader {
     }
 
     func whole(_ range: ClosedRange<Int>) throws(DaemonError) -> Int {
-        guard node.isScalar, let value = Int(text), range.contains(value) else {
+        guard node.scalar != nil, let value = Int(text), range.contains(value) else {
             throw error("a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value
     }
 
     func seconds(_ range: ClosedRange<Double>) throws(DaemonError) -> Duration {
-        guard node.isScalar, let value = Double(text), range.contains(value) else {
+        guard node.scalar != nil, let value = Double(text), range.contains(value) else {
             throw error("seconds from \(range.lowerBound) to \(range.upperBound)")
         }
         return .seconds(value)
@@ -122,7 +122,7 @@ private struct Reader {
 
     func path() throws(DaemonError) -> FilePath {
         let path = FilePath(text)
-        guard node.isScalar, !isNull, path.isAbsolute else { throw error("a path that begins with /") }
+        guard node.scalar != nil, !isNull, path.isAbsolute else { throw error("a path that begins with /") }
         return path
     }
 }

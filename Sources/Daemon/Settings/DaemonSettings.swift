@@ -1,7 +1,7 @@
 import Foundation
-public import Logging
-public import Restoration
-public import SystemPackage
+import Logging
+import Restoration
+import SystemPackage
 
 /// The daemon's settings, every one in its range. `Config/dkpd.yaml` explains each.
 public struct DaemonSettings: Sendable, Equatable {

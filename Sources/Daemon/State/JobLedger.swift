@@ -1,5 +1,5 @@
 import Foundation
-package import SystemPackage
+import SystemPackage
 
 /// What the daemon remembers of a job, in the job's directory as `daemon.json`.
 ///

@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Where a job stands, read off the files in its directory and nothing else. This is what makes publishing happen
 /// exactly once: each step of a publication is one rename, and after each the directory itself says what is left to do.

@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Names of results, made from names that strangers gave: readable, and safe as one path component.
 package enum ResultName {

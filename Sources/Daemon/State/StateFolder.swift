@@ -1,4 +1,4 @@
-public import SystemPackage
+import SystemPackage
 
 /// The folders of one daemon, all on one file system: a claim and a publication are each one rename.
 public struct StateFolder: Sendable, Hashable {

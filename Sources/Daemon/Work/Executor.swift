@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// One run of a worker on a job.
 package struct WorkerRun: Sendable {

@@ -1,6 +1,6 @@
 import Glibc
 import Subprocess
-package import SystemPackage
+import SystemPackage
 
 /// Runs workers as processes of this machine: `dkp work JOBDIR`, each in a process group of its own.
 package struct LocalExecutor: Executor {
