@@ -90,7 +90,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging"]),
         tests("DegradationTests", ["Degradation"]),
-        tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
+        tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior"]),
