@@ -26,7 +26,9 @@ DKP_INLINE ptrdiff_t wrap(ptrdiff_t value, ptrdiff_t modulus) {
 
 /// Indices per share so that a share holds about `work` operations, when one index costs `cost` of them: below that,
 /// waking another thread costs more than it saves.
-DKP_INLINE ptrdiff_t grain_for(ptrdiff_t cost, ptrdiff_t work) { return cost >= work ? 1 : work / (cost < 1 ? 1 : cost); }
+DKP_INLINE ptrdiff_t grain_for(ptrdiff_t cost, ptrdiff_t work) {
+    return cost >= work ? 1 : work / (cost < 1 ? 1 : cost);
+}
 
 /// Copies count elements of one circular row of `width` elements, `stride` apart, the first one at index `start`.
 #define DKP_COPY_STRIDED(target, source, width, start, stride, count)                                                  \

@@ -2,10 +2,10 @@
 #include "CParallel.h"
 #include "common.h"
 
-// The high-resolution image is copied once into `phases`: [channel][row][phase][column], where column t of phase f holds
-// x[row][(s t + f - n/2) mod W]. Tap v of output column j is then column j + v / s of phase v mod s: every inner loop
-// runs over neighbouring output columns and reads contiguous memory, and nothing wraps any more. Rows are not copied
-// twice: their index is reduced where it is used.
+// The high-resolution image is copied once into `phases`: [channel][row][phase][column], where column t of phase f
+// holds x[row][(s t + f - n/2) mod W]. Tap v of output column j is then column j + v / s of phase v mod s: every inner
+// loop runs over neighbouring output columns and reads contiguous memory, and nothing wraps any more. Rows are not
+// copied twice: their index is reduced where it is used.
 
 /// The image is read in blocks of MOST_BLOCKS vectors of columns, or MOST_LAGS taps of one phase at a time: as many
 /// accumulators as the registers of AVX2 hold. Single-precision sums go to double ones after FLUSH_STEPS vectors.
@@ -49,7 +49,7 @@ static void fill_phases(Job *job) {
     dkp_parallel_for(job->shape.channels * job->shape.height, grain_for(cost, SHARE_COPY), copy_phases, job);
 }
 
-/// Stores the first `columns - first` elements, at most `blocks` vectors.
+/// Stores `left` elements, at most `blocks` vectors.
 DKP_INLINE void store_columns(float *target, const floats *values, const int blocks, ptrdiff_t left) {
     for (int block = 0; block < blocks; block++, left -= FLOATS) {
         if (left >= FLOATS)
@@ -190,7 +190,7 @@ void dkp_degrade_adjoint_image(const dkp_degradation_shape *shape, const float *
 
 // MARK: The transpose with respect to the kernel
 
-/// Residual rows with zeros up to a whole number of vectors, so that what stands beyond them in `phases` counts nothing.
+/// Residual rows with zeros up to a whole number of vectors: what stands beyond them in `phases` counts nothing.
 static void extend_residual(const Job *job) {
     const ptrdiff_t columns = columns_of(&job->shape), stride = round_up(columns, FLOATS);
     for (ptrdiff_t row = 0; row < job->shape.channels * rows_of(&job->shape); row++) {

@@ -2,8 +2,8 @@
 #include "CParallel.h"
 #include "common.h"
 
-// || y - (x (*) k)|s ||^2 = k'Gk - 2 b'k + c, everything in double precision: near the optimum the three terms cancel to
-// a small rest, of which double precision leaves ten digits where single precision would leave none.
+// || y - (x (*) k)|s ||^2 = k'Gk - 2 b'k + c, everything in double precision: near the optimum the three terms cancel
+// to a small rest, of which double precision leaves ten digits where single precision would leave none.
 //
 // G = A'A has n^4 elements but few different ones. H and W are multiples of s and the boundary is circular, so moving
 // both taps by s in one direction only renumbers the sum:

@@ -6,7 +6,7 @@ public import Tensors
 ///     || y - (x (*) k)|s ||^2 = k'Gk - 2 b'k + c
 ///
 /// with G, b and c computed once per pair of images, so that thousands of kernels can be tried at microseconds each. The
-/// sum runs over all channels and pixels of y; divide by ``sampleCount`` for a mean. It holds for every kernel, whatever
+/// sum runs over all channels and pixels of y; divide by ``count`` for a mean. It holds for every kernel, whatever
 /// its sum or signs.
 ///
 /// All of it is in double precision: the terms cancel near the optimum, and a residual of 1e-5 of the signal's energy
@@ -50,7 +50,7 @@ public struct KernelQuadratic: Sendable {
     /// n, the kernels' number of rows and columns.
     public var kernelSize: Int { shape.kernelSize }
     /// The number of values of y over which the loss sums.
-    public var sampleCount: Int { channels * shape.lowHeight * shape.lowWidth }
+    public var count: Int { channels * shape.lowHeight * shape.lowWidth }
     /// The sum of squares of y: the loss of the kernel that is zero everywhere.
     public var signalEnergy: Double { constant }
 
@@ -74,7 +74,7 @@ public struct KernelQuadratic: Sendable {
     }
 
     /// || y - (x (*) k)|s ||^2 for `kernel` `[n, n]`.
-    public func loss(_ kernel: Tensor<Float>) -> Double {
+    public func loss(of kernel: Tensor<Float>) -> Double {
         shape.check(kernel: kernel)
         return withElements(table) { table in
             withElements(linear) { linear in
@@ -112,15 +112,15 @@ public struct KernelQuadratic: Sendable {
     }
 
     /// The gradient of the loss with respect to `kernel` `[n, n]`: 2 (Gk - b), `[n, n]`.
-    public func gradient(_ kernel: Tensor<Float>) -> Tensor<Float> {
+    public func gradient(at kernel: Tensor<Float>) -> Tensor<Float> {
         var gradient = Tensor<Float>(shape: [kernelSize, kernelSize])
-        self.gradient(kernel, into: &gradient)
+        self.gradient(at: kernel, into: &gradient)
         return gradient
     }
 
     /// Overwrites `gradient` `[n, n]` with the gradient of the loss at `kernel`, without allocating; returns the loss.
     @discardableResult
-    public func gradient(_ kernel: Tensor<Float>, into gradient: inout Tensor<Float>) -> Double {
+    public func gradient(at kernel: Tensor<Float>, into gradient: inout Tensor<Float>) -> Double {
         shape.check(kernel: kernel)
         shape.check(kernel: gradient)
         return withMutableElements(&gradient) { gradient in
