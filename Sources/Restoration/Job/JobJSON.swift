@@ -1,12 +1,14 @@
 import Foundation
 
-/// The JSON of the job layer: sorted keys, UTC times in ISO 8601, numbers that are not finite as null.
+/// The JSON of the job layer: sorted keys, UTC times in ISO 8601, infinite numbers as "inf".
 package enum JobJSON {
     package static func encode(_ value: some Encodable, pretty: Bool = true) throws(RestorationError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting =
             pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
             return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
         } catch {
@@ -19,6 +21,8 @@ package enum JobJSON {
     ) throws -> Value {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         let bytes = try FileSystem.read(path)
         do {
             return try decoder.decode(Value.self, from: Data(bytes))

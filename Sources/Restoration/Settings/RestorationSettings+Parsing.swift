@@ -50,6 +50,15 @@ extension RestorationSettings {
         }
     }
 
+    /// Applies the environment variables that name settings: `DKP_SCALE`, `DKP_KERNEL_CENTRE` and so on. Other variables
+    /// are not looked at.
+    public mutating func apply(environment: [String: String]) throws(SettingsError) {
+        for key in SettingKey.allCases {
+            let name = "DKP_\(key.rawValue.uppercased())"
+            if let text = environment[name] { try set(key.rawValue, to: text, source: "environment variable \(name)") }
+        }
+    }
+
     /// Checks every range; for values that were not parsed.
     public func validate(source: String) throws(SettingsError) {
         var copy = self

@@ -1,0 +1,53 @@
+import Foundation
+import Imaging
+import Tensors
+
+/// The scores of a restored image and kernel against their references, as `dkp evaluate` prints them.
+public struct EvaluationReport: Sendable, Codable, Equatable {
+    /// Luma PSNR in decibels.
+    public var psnr: Double
+    /// Luma SSIM.
+    public var ssim: Double
+    /// Kernel PSNR in decibels, where kernels were given.
+    public var kernelPSNR: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case psnr, ssim
+        case kernelPSNR = "kernel_psnr"
+    }
+
+    /// Scores files. The reference may be larger than the image by less than a low-resolution pixel.
+    /// - Parameters:
+    ///   - scale: s; s^2 pixels are left out on every side.
+    ///   - kernels: the paths of the found and the true kernel. The found one may also be a `result.h5`.
+    /// - Throws: what reading throws, and `ImageError` where sizes differ.
+    public init(
+        restored: String, reference: String, scale: Int, kernels: (found: String, reference: String)? = nil
+    ) throws {
+        let image = try Image(pngFile: restored)
+        let references = try ReferenceData(
+            JobRecord.References(image: reference, kernel: kernels?.reference), height: image.height,
+            width: image.width)
+        guard let truth = references.image else {
+            throw RestorationError(.internalError, "the reference \(reference) was not read")
+        }
+        let evaluation = try evaluate(restored: image, reference: truth, scale: scale)
+        psnr = evaluation.psnr
+        ssim = evaluation.ssim
+        if let kernels, let truth = references.kernel {
+            kernelPSNR = try Imaging.kernelPSNR(try KernelFile.read(kernels.found).map { Float($0) }, truth)
+        }
+    }
+
+    /// The scores as JSON.
+    public func json() throws(RestorationError) -> String {
+        String(decoding: try JobJSON.encode(self), as: UTF8.self)
+    }
+
+    /// The scores in words.
+    public var words: String {
+        var text = String(format: "PSNR %.2f dB, SSIM %.4f", psnr, ssim)
+        if let kernelPSNR { text += String(format: ", kernel PSNR %.2f dB", kernelPSNR) }
+        return text
+    }
+}
