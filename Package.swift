@@ -76,7 +76,10 @@ let package = Package(
         // The product.
         library(
             "Restoration",
-            ["Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+            [
+                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
+                "Checkpointing", "CParallel", "CLibCrypto", "Yams", logging,
+            ]),
         library(
             "Daemon",
             [
@@ -94,12 +97,12 @@ let package = Package(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging"]),
-        tests("DegradationTests", ["Degradation"]),
+        tests("ImagingTests", ["Imaging", "HDF5"]),
+        tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
-        tests("KernelPriorTests", ["KernelPrior"]),
+        tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration"]),
         tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),

@@ -21,8 +21,8 @@ public struct Snapshot: Sendable {
     public func contains(_ path: String) -> Bool {
         let path = Self.normalised(path)
         if datasets[path] != nil || attributes[path] != nil { return true }
-        let prefix = path.isEmpty ? "" : path + "/"
-        return datasets.keys.contains { $0.hasPrefix(prefix) } || attributes.keys.contains { $0.hasPrefix(prefix) }
+        return datasets.keys.contains { Self.path($0, below: path) != nil }
+            || attributes.keys.contains { Self.path($0, below: path) != nil }
     }
 
     // MARK: Datasets
@@ -185,11 +185,16 @@ public struct Snapshot: Sendable {
 
     private static func path(_ path: String, below prefix: String) -> String? {
         if prefix.isEmpty { return path }
-        guard path.hasPrefix(prefix + "/") else { return nil }
-        return String(path.dropFirst(prefix.count + 1))
+        guard path.utf8.starts(with: (prefix + "/").utf8) else { return nil }
+        return String(Substring(path.utf8.dropFirst(prefix.utf8.count + 1)))
     }
 
-    private static func normalised(_ path: String) -> String { path.split(separator: "/").joined(separator: "/") }
+    /// The names along a path, split at every slash byte, as the HDF5 library does.
+    static func components(of path: String) -> [String] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+    }
+
+    private static func normalised(_ path: String) -> String { components(of: path).joined(separator: "/") }
 
     private func dataset(_ path: String, count: Int?) throws(CheckpointError) -> Dataset {
         let dataset = try dataset(path)

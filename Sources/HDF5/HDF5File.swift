@@ -156,7 +156,7 @@ public struct HDF5File: ~Copyable, Sendable {
 
     /// The names along a path, checked.
     func components(of path: String) throws(HDF5Error) -> [String] {
-        let components = path.split(separator: "/").map(String.init)
+        let components = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         guard !path.utf8.contains(0), path.utf8.count <= Self.longestName,
             !components.contains(where: { $0 == "." || $0 == ".." })
         else { throw HDF5Error(.invalidArgument, "\(name): \"\(path)\" is no path inside a file") }

@@ -1,0 +1,131 @@
+import Foundation
+import HDF5
+
+/// Snapshots as HDF5 files that are complete and unaltered, or refused.
+///
+/// A file is an ordinary HDF5 file (any HDF5 tool opens it) with the root attributes `format`, `format_version` and
+/// `content_sha256` (over all paths, attributes and values), a Fletcher-32 checksum on every dataset that can carry one,
+/// and, after the HDF5 part, an end mark of 48 bytes: "DKPDEND1", the length of the HDF5 part (64-bit little-endian) and
+/// its SHA-256. A reader checks the end mark before it hands a single byte to the HDF5 library. The same snapshot always
+/// gives the same bytes.
+public enum SnapshotFile {
+    /// The format of checkpoints.
+    public static let checkpointFormat = "dkp-checkpoint"
+    /// The newest version of the checkpoint format that this program reads, and the one that it writes.
+    public static let checkpointVersion = 1
+
+    /// Writes a snapshot durably: after a crash at any moment the path holds the old file or the new one, whole.
+    ///
+    /// - Throws: ``CheckpointError`` with code `invalidPath`, or as ``DurableFile``.
+    public static func write(
+        _ snapshot: Snapshot, to path: String, format: String = checkpointFormat, version: Int = checkpointVersion
+    ) throws(CheckpointError) {
+        try DurableFile.write(encode(snapshot, name: path, format: format, version: version), to: path)
+    }
+
+    /// Reads a file and verifies all of it.
+    ///
+    /// - Parameters:
+    ///   - format: the format that it must have.
+    ///   - version: the newest version that the caller understands.
+    /// - Throws: ``CheckpointError`` with code `notFound`, `permissionDenied`, `inputOutput`, `damaged`, `wrongFormat` or
+    ///   `newerVersion`.
+    public static func read(
+        from path: String, format: String = checkpointFormat, version: Int = checkpointVersion
+    ) throws(CheckpointError) -> Snapshot {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw systemError("cannot open", path) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        let bytes: [UInt8]
+        do {
+            bytes = [UInt8](try handle.readToEnd() ?? Data())
+        } catch {
+            throw CheckpointError(.inputOutput, "\(path): cannot read: \(error)")
+        }
+        return try decode(bytes, name: path, format: format, version: version)
+    }
+
+    /// A snapshot as the bytes of a file; `name` is for messages.
+    ///
+    /// - Throws: ``CheckpointError`` with code `invalidPath` or `inputOutput`.
+    public static func encode(
+        _ snapshot: Snapshot, name: String, format: String = checkpointFormat, version: Int = checkpointVersion
+    ) throws(CheckpointError) -> [UInt8] {
+        try snapshot.checkPaths(name: name)
+        let digest = try snapshot.contentDigest(format: format, version: version)
+        var bytes: [UInt8]
+        do {
+            bytes = try HDF5File.image(name: name) { file throws(HDF5Error) in
+                try file.setAttribute("format", .string(format))
+                try file.setAttribute("format_version", .int(Int64(version)))
+                try file.setAttribute("content_sha256", .string(digest))
+                try snapshot.write(to: file)
+            }
+        } catch {
+            throw CheckpointError(error.code == .invalidArgument ? .invalidPath : .inputOutput, error.message)
+        }
+        bytes += try EndMark(of: bytes[...]).bytes
+        return bytes
+    }
+
+    /// The snapshot in a file's bytes, all of it verified; `name` is for messages.
+    ///
+    /// - Throws: ``CheckpointError`` with code `damaged`, `wrongFormat` or `newerVersion`.
+    public static func decode(
+        _ bytes: [UInt8], name: String, format: String = checkpointFormat, version: Int = checkpointVersion
+    ) throws(CheckpointError) -> Snapshot {
+        let content = bytes.dropLast(EndMark.byteCount)
+        guard !content.isEmpty, try EndMark(of: content).bytes == Array(bytes[content.endIndex...]) else {
+            throw CheckpointError(
+                .damaged, "\(name): incomplete or altered: its end mark does not match its \(bytes.count) bytes")
+        }
+        do {
+            let file = try HDF5File(image: Array(content), name: name)
+            try checkFormat(of: file, format: format, version: version)
+            var snapshot = try Snapshot(reading: file)
+            snapshot.origin = name
+            let found = snapshot.removeAttribute("content_sha256")
+            _ = snapshot.removeAttribute("format")
+            let fileVersion = snapshot.removeAttribute("format_version")?.intValue ?? 0
+            guard found == .string(try snapshot.contentDigest(format: format, version: Int(fileVersion))) else {
+                throw CheckpointError(.damaged, "\(name): altered: its contents do not match content_sha256")
+            }
+            return snapshot
+        } catch let error as CheckpointError {
+            throw error
+        } catch {
+            throw CheckpointError(.damaged, "\(error)")
+        }
+    }
+
+    private static func checkFormat(of file: borrowing HDF5File, format: String, version: Int) throws {
+        let name = file.name
+        guard let found = try? file.attribute("format").stringValue else {
+            throw CheckpointError(.wrongFormat, "\(name): no attribute format; expected a file of format \(format)")
+        }
+        guard found == format else {
+            throw CheckpointError(.wrongFormat, "\(name): a file of format \(found), expected \(format)")
+        }
+        guard let foundVersion = try? file.attribute("format_version").intValue, foundVersion >= 1 else {
+            throw CheckpointError(.wrongFormat, "\(name): no usable attribute format_version")
+        }
+        guard foundVersion <= Int64(version) else {
+            throw CheckpointError(
+                .newerVersion,
+                "\(name): \(format) version \(foundVersion), but this program reads versions up to \(version); "
+                    + "continue with the newer program that wrote it")
+        }
+    }
+}
+
+/// What follows the HDF5 part of a file: the proof that all of it was written and none of it altered.
+private struct EndMark {
+    static let byteCount = 48
+
+    let bytes: [UInt8]
+
+    init(of content: ArraySlice<UInt8>) throws(CheckpointError) {
+        let length = withUnsafeBytes(of: UInt64(content.count).littleEndian) { Array($0) }
+        bytes = Array("DKPDEND1".utf8) + length + (try SHA256.digest(of: content))
+    }
+}
