@@ -73,7 +73,7 @@ public final class DIPDKP: RestorationProcess {
         if oracleKernel == nil {
             kernelNetwork.warmUp(towards: start, steps: dip.kernelWarmUpSteps, rate: dip.kernelRate)
         }
-        dataTerm = try DataTerm(
+        dataTerm = DataTerm(
             observed: input, scale: settings.scale, kernelSize: kernelPrior.kernelSize,
             gradientPriorWeight: dip.gradientPriorWeight)
         average = ImageAverage(shape: [channels, height, width])
