@@ -33,15 +33,7 @@ public enum SnapshotFile {
     public static func read(
         from path: String, format: String = checkpointFormat, version: Int = checkpointVersion
     ) throws(CheckpointError) -> Snapshot {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw systemError("cannot open", path) }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        let bytes: [UInt8]
-        do {
-            bytes = [UInt8](try handle.readToEnd() ?? Data())
-        } catch {
-            throw CheckpointError(.inputOutput, "\(path): cannot read: \(error)")
-        }
+        let bytes = try contents(of: path)
         return try decode(bytes, name: path, format: format, version: version)
     }
 
@@ -53,7 +45,7 @@ public enum SnapshotFile {
     ) throws(CheckpointError) -> [UInt8] {
         try snapshot.checkPaths(name: name)
         let digest = try snapshot.contentDigest(format: format, version: version)
-        var bytes: [UInt8]
+        let bytes: [UInt8]
         do {
             bytes = try HDF5File.image(name: name) { file throws(HDF5Error) in
                 try file.setAttribute("format", .string(format))
@@ -64,8 +56,12 @@ public enum SnapshotFile {
         } catch {
             throw CheckpointError(error.code == .invalidArgument ? .invalidPath : .inputOutput, error.message)
         }
-        bytes += try EndMark(of: bytes[...]).bytes
-        return bytes
+        return try sealed(bytes)
+    }
+
+    /// Puts the end mark after the HDF5 part of a file.
+    package static func sealed(_ content: [UInt8]) throws(CheckpointError) -> [UInt8] {
+        content + (try EndMark(of: content[...]).bytes)
     }
 
     /// The snapshot in a file's bytes, all of it verified; `name` is for messages.
@@ -74,11 +70,7 @@ public enum SnapshotFile {
     public static func decode(
         _ bytes: [UInt8], name: String, format: String = checkpointFormat, version: Int = checkpointVersion
     ) throws(CheckpointError) -> Snapshot {
-        let content = bytes.dropLast(EndMark.byteCount)
-        guard !content.isEmpty, try EndMark(of: content).bytes == Array(bytes[content.endIndex...]) else {
-            throw CheckpointError(
-                .damaged, "\(name): incomplete or altered: its end mark does not match its \(bytes.count) bytes")
-        }
+        let content = try verifiedContent(of: bytes, name: name)
         do {
             let file = try HDF5File(image: Array(content), name: name)
             try checkFormat(of: file, format: format, version: version)
@@ -95,6 +87,48 @@ public enum SnapshotFile {
             throw error
         } catch {
             throw CheckpointError(.damaged, "\(error)")
+        }
+    }
+
+    /// What is in an HDF5 file of whatever format, for people to read: groups, datasets, attributes.
+    ///
+    /// A file with an end mark is verified first, because the HDF5 library can crash on damaged files.
+    ///
+    /// - Throws: ``CheckpointError`` with code `notFound`, `permissionDenied`, `inputOutput`, `damaged`, or `wrongFormat` for
+    ///   what is no HDF5 file.
+    public static func tree(of path: String) throws(CheckpointError) -> HDF5Node {
+        let ending = try contents(of: path, last: EndMark.byteCount)
+        if ending.starts(with: EndMark.magic) { _ = try verifiedContent(of: try contents(of: path), name: path) }
+        do {
+            return try HDF5File(reading: path).tree()
+        } catch {
+            throw CheckpointError(error.code == .cannotOpen ? .wrongFormat : .damaged, error.message)
+        }
+    }
+
+    /// The HDF5 part of a file, its end mark checked.
+    private static func verifiedContent(of bytes: [UInt8], name: String) throws(CheckpointError) -> ArraySlice<UInt8> {
+        let content = bytes.dropLast(EndMark.byteCount)
+        guard !content.isEmpty, try EndMark(of: content).bytes == Array(bytes[content.endIndex...]) else {
+            throw CheckpointError(
+                .damaged, "\(name): incomplete or altered: its end mark does not match its \(bytes.count) bytes")
+        }
+        return content
+    }
+
+    /// A file's bytes: all of them, or so many at its end.
+    private static func contents(of path: String, last: Int? = nil) throws(CheckpointError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw systemError("cannot open", path) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            if let last {
+                let size = try handle.seekToEnd()
+                try handle.seek(toOffset: size - min(size, UInt64(last)))
+            }
+            return [UInt8](try handle.readToEnd() ?? Data())
+        } catch {
+            throw CheckpointError(.inputOutput, "\(path): cannot read: \(error)")
         }
     }
 
@@ -121,11 +155,12 @@ public enum SnapshotFile {
 /// What follows the HDF5 part of a file: the proof that all of it was written and none of it altered.
 private struct EndMark {
     static let byteCount = 48
+    static let magic = Array("DKPDEND1".utf8)
 
     let bytes: [UInt8]
 
     init(of content: ArraySlice<UInt8>) throws(CheckpointError) {
         let length = withUnsafeBytes(of: UInt64(content.count).littleEndian) { Array($0) }
-        bytes = Array("DKPDEND1".utf8) + length + (try SHA256.digest(of: content))
+        bytes = Self.magic + length + (try SHA256.digest(of: content))
     }
 }

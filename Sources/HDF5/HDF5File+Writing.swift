@@ -133,9 +133,11 @@ extension HDF5File {
     private static func create(
         _ path: String, _ access: borrowing Handle, name: String
     ) throws(HDF5Error) -> Handle {
-        // The 1.8 format: readable everywhere, and its metadata carry checksums.
+        // The oldest format, which every reader knows. (In later ones the library, asked for the image of an open file,
+        // clears a flag in the superblock but leaves the checksum over it as it was: no one can open the result.)
         try check(
-            H5Pset_libver_bounds(access.id, H5F_LIBVER_V18, H5F_LIBVER_V110), .cannotOpen, "\(name): no file format")
+            H5Pset_libver_bounds(access.id, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110), .cannotOpen,
+            "\(name): no file format")
         let creation = try Handle(
             H5Pcreate(dkp_h5_class_file_create()), .properties, .cannotOpen, "\(name): no creation properties")
         try check(H5Pset_obj_track_times(creation.id, false), .cannotOpen, "\(name): no creation properties")

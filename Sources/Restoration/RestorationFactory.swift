@@ -7,7 +7,10 @@ public enum RestorationFactory {
     public static func makeProcess(
         _ input: RestorationInput, resuming snapshot: Snapshot?
     ) throws -> any RestorationProcess {
-        throw RestorationError(
-            .unavailable, "method \(input.settings.method.rawValue) is not part of this build")
+        if let snapshot {
+            return try DIPDKP(
+                resuming: snapshot, input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
+        }
+        return try DIPDKP(input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
     }
 }

@@ -1,4 +1,5 @@
 import HDF5
+import Tensors
 import TestSupport
 import Testing
 
@@ -20,9 +21,8 @@ import Testing
 
     @Test func `a missing object is told from one of another kind`() throws {
         let file = try GoldenNumbers.dip.open()
-        #expect(file.contains("degradation") && file.contains("/degradation/kernel_f64"))
-        #expect(!file.contains("degradation/nothing"))
-        #expect(throws: HDF5Error.self) { try file.readFloats("degradation") }
+        let found = ["degradation", "/degradation/kernel_f64", "degradation/nothing"].map { file.contains($0) }
+        #expect(found == [true, true, false])
         #expect { try file.readFloats("degradation") } throws: { ($0 as? HDF5Error)?.code == .wrongType }
         #expect { try file.readFloats("nothing") } throws: { ($0 as? HDF5Error)?.code == .notFound }
         #expect { try file.attribute("nothing") } throws: { ($0 as? HDF5Error)?.code == .notFound }

@@ -12,6 +12,11 @@ package struct InboxScanner {
         package var ready: [FilePath.Component] = []
         /// Whether some files are not complete yet: look again soon.
         package var isWaiting = false
+
+        package init(ready: [FilePath.Component] = [], isWaiting: Bool = false) {
+            self.ready = ready
+            self.isWaiting = isWaiting
+        }
     }
 
     private let inbox: FilePath

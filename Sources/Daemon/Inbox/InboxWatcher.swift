@@ -14,6 +14,8 @@ package final class InboxWatcher: Sendable {
         package var names: Set<FilePath.Component> = []
         /// Whether events were lost or the directory itself was moved or removed: list it.
         package var isIncomplete = false
+
+        package init(isIncomplete: Bool = false) { self.isIncomplete = isIncomplete }
     }
 
     private let news = Mutex(News())

@@ -13,6 +13,14 @@ package struct RejectionReport: Sendable, Codable, Equatable {
     package var message: String
     /// The runs of the worker that failed.
     package var attempts: [JobLedger.Attempt]
+
+    package init(job: String, name: String, code: String, message: String, attempts: [JobLedger.Attempt]) {
+        self.job = job
+        self.name = name
+        self.code = code
+        self.message = message
+        self.attempts = attempts
+    }
 }
 
 /// Moves finished and rejected jobs to where people look for them, once each.

@@ -4,6 +4,9 @@ import SystemPackage
 import Yams
 
 extension DaemonSettings {
+    /// The names of all settings in the file.
+    package static var keys: [String] { Key.allCases.map(\.rawValue) }
+
     /// The names of the settings in the file.
     enum Key: String, CaseIterable {
         case stateDirectory = "state_dir"

@@ -54,17 +54,9 @@ struct DataTerm {
     }
 
     /// The squared error of the input as a function of the kernel alone, for the present image.
-    mutating func quadratic(of image: Tensor<Float>) -> QuadraticLoss {
+    mutating func quadratic(of image: Tensor<Float>) -> KernelQuadratic {
         form.update(image: image, observed: observed)
-        return QuadraticLoss(form: form)
+        return form
     }
 }
 
-/// The quadratic form as the loss that samplers weigh kernels by.
-struct QuadraticLoss: KernelLoss {
-    let form: KernelQuadratic
-
-    var count: Int { form.sampleCount }
-
-    func loss(of kernel: Tensor<Float>) -> Double { max(form.loss(kernel), 0) }
-}

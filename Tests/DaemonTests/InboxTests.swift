@@ -1,0 +1,170 @@
+import Daemon
+import Foundation
+import Glibc
+import Logging
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct `The inbox` {
+    @Test(arguments: [
+        ("cat.png", InboxRules.NameKind.work), ("text", .work), (".cat.png.X3a2", .temporary), ("cat.png.part", .temporary),
+        ("cat.TMP", .temporary), ("cat.crdownload", .temporary), ("cat.png~", .temporary), ("cat.png.yaml", .settings),
+        ("dkp.yaml", .settings), ("tmp.png", .work), ("part", .work),
+    ]) func `tells work from other names`(name: String, kind: InboxRules.NameKind) throws {
+        #expect(InboxRules.kind(of: try component(name)) == kind)
+    }
+
+    @Test func `takes a file whose writer has closed it at once, and others when they have settled`() throws {
+        try withInbox { inbox, scanner in
+            let now = ContinuousClock.now
+            try drop("one", inbox.appending("one.png"))
+            try drop("two", inbox.appending("two.png"))
+            var finding = try scanner.scan(closed: [component("one.png")], now: now)
+            #expect(finding.ready == [try component("one.png")] && finding.isWaiting)
+            finding = try scanner.scan(closed: [], now: now + .seconds(1))
+            #expect(finding.ready == [])
+            finding = try scanner.scan(closed: [], now: now + .seconds(2))
+            #expect(finding.ready == [try component("two.png")])
+        }
+    }
+
+    @Test func `waits on for a file that still grows`() throws {
+        try withInbox { inbox, scanner in
+            let now = ContinuousClock.now
+            for second in 0..<5 {
+                try drop(String(repeating: "x", count: second + 1), inbox.appending("one.png"))
+                #expect(try scanner.scan(closed: [], now: now + .seconds(2 * second)).ready == [])
+            }
+            #expect(try scanner.scan(closed: [], now: now + .seconds(10)).ready.count == 1)
+        }
+    }
+
+    @Test func `waits for a file that someone has open for writing, though it stands still`() throws {
+        try withInbox { inbox, scanner in
+            let path = inbox.appending("one.png")
+            let now = ContinuousClock.now
+            let writer = try FileDescriptor.open(
+                path, .writeOnly, options: .create, permissions: [.ownerReadWrite])
+            _ = try scanner.scan(closed: [], now: now)
+            let finding = try scanner.scan(closed: [component("one.png")], now: now + .seconds(60))
+            #expect(finding == .init(ready: [], isWaiting: true))
+            try writer.close()
+            #expect(try scanner.scan(closed: [], now: now + .seconds(120)).ready.count == 1)
+        }
+    }
+
+    @Test func `opens and follows nothing but files`() throws {
+        try withInbox { inbox, scanner in
+            func path(_ name: String) -> String { inbox.appending(name).string }
+            #expect(symlink("/etc/passwd", path("link.png")) == 0)
+            #expect(symlink("nowhere", path("dangling.png")) == 0)
+            #expect(mkfifo(path("pipe.png"), 0o600) == 0)
+            #expect(mkdir(path("folder.png"), 0o700) == 0)
+            try drop("real", inbox.appending("real.png"))
+            let all = try Set(LocalFileSystem().entries(inbox))
+            let finding = try scanner.scan(closed: all, now: .now)
+            #expect(finding == .init(ready: [try component("real.png")], isWaiting: false))
+            #expect(throws: FileError.self) { try LocalFileSystem().read(inbox.appending("link.png"), limit: 10) }
+            #expect(throws: FileError.self) { try LocalFileSystem().read(inbox.appending("pipe.png"), limit: 10) }
+        }
+    }
+
+    @Test func `gives those that came first first`() throws {
+        try withInbox { inbox, scanner in
+            for name in ["c.png", "a.png", "b.png"] {
+                try drop(name, inbox.appending(name))
+                usleep(20_000)
+            }
+            let all = try Set(LocalFileSystem().entries(inbox))
+            #expect(try scanner.scan(closed: all, now: .now).ready.map(\.string) == ["c.png", "a.png", "b.png"])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `is watched for closed and renamed files and for its own end`() async throws {
+        try await withTemporaryDirectory { path in
+            let inbox = FilePath(path).appending("inbox")
+            try LocalFileSystem().makeDirectory(inbox)
+            let bell = Bell()
+            let watcher = try InboxWatcher(inbox, bell: bell)
+            var news = InboxWatcher.News()
+            func hear(until isHeard: (InboxWatcher.News) -> Bool) async {
+                for await _ in bell.rings {
+                    let more = watcher.takeNews()
+                    news.names.formUnion(more.names)
+                    news.isIncomplete = news.isIncomplete || more.isIncomplete
+                    if isHeard(news) { return }
+                }
+            }
+            try drop("x", inbox.appending("closed \n 🐈.png"))
+            try drop("x", FilePath(path).appending("elsewhere"))
+            #expect(rename(path + "/elsewhere", inbox.appending("renamed.png").string) == 0)
+            await hear { $0.names.count == 2 }
+            #expect(news.names == [try component("closed \n 🐈.png"), try component("renamed.png")])
+            #expect(!news.isIncomplete)
+            try LocalFileSystem().removeTree(inbox)
+            await hear { $0.isIncomplete }
+        }
+    }
+
+    @Test func `rejects at once what is over a limit, by its header alone`() throws {
+        let bomb: [UInt8] =
+            [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] + Array("IHDR".utf8) + [0, 1, 0x86, 0xA0]
+            + [0, 1, 0x86, 0xA0, 8, 2, 0, 0, 0]
+        for (bytes, sentence) in [
+            (bomb, "100000 x 100000 pixels"), ([UInt8](repeating: 0, count: 2000), "2000 bytes"),
+        ] {
+            try withTemporaryDirectory { path in
+                let folder = StateFolder(FilePath(path))
+                let files = MortalFileSystem(changes: .max)
+                try folder.create(files)
+                try LocalFileSystem().write(bytes, to: folder.inbox.appending("x.png"))
+                let protocols = Protocols(folder, files, limits: InputLimits(bytes: 1000, pixels: 1000))
+                let id = try #require(JobID("20260804-153012-345"))
+                #expect(try protocols.claim.claim(component("x.png"), as: id))
+                #expect(try JobPhase(of: folder.job(id), files) == .rejecting)
+                let place = try protocols.publication.completeRejection(id, name: "x.png")
+                #expect(try text(place.appending("error.json")).contains(sentence))
+            }
+        }
+    }
+
+    @Test(arguments: ["oracle_kernel: /etc/passwd", "steps: -1", "\u{0}", "[", "&a [*a, *a]"])
+    func `refuses settings beside an image that it cannot or must not use`(yaml: String) throws {
+        try withTemporaryDirectory { path in
+            let folder = StateFolder(FilePath(path))
+            let files = MortalFileSystem(changes: .max)
+            try folder.create(files)
+            try drop(yaml, folder.inbox.appending("x.png.yaml"))
+            try drop("image", folder.inbox.appending("x.png"))
+            let id = try #require(JobID("20260804-153012-345"))
+            #expect(try Protocols(folder, files).claim.claim(component("x.png"), as: id))
+            #expect(try JobPhase(of: folder.job(id), files) == .rejecting)
+            #expect(try names(folder.inbox) == [])
+        }
+    }
+
+    @Test func `puts a name that became a link in the last moment back where it was`() throws {
+        try withTemporaryDirectory { path in
+            let folder = StateFolder(FilePath(path))
+            let files = MortalFileSystem(changes: .max)
+            try folder.create(files)
+            #expect(symlink("/etc/passwd", folder.inbox.appending("x.png").string) == 0)
+            let id = try #require(JobID("20260804-153012-345"))
+            #expect(try !Protocols(folder, files).claim.claim(component("x.png"), as: id))
+            #expect(try !Protocols(folder, files).claim.claim(component("gone.png"), as: id))
+            #expect(try names(folder.inbox) == ["x.png"])
+            #expect(try names(folder.jobs) == [])
+        }
+    }
+
+    private func withInbox(_ body: (FilePath, inout InboxScanner) throws -> Void) throws {
+        try withTemporaryDirectory { path in
+            let inbox = FilePath(path)
+            var scanner = InboxScanner(
+                inbox, files: LocalFileSystem(), settleTime: .seconds(2),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try body(inbox, &scanner)
+        }
+    }
+}

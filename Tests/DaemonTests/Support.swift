@@ -1,0 +1,134 @@
+import Daemon
+import Foundation
+import Glibc
+import Restoration
+import Synchronization
+import SystemPackage
+import Testing
+
+/// The real file system, until the process "dies": after a number of changes every further call fails, reading too.
+final class MortalFileSystem: StateFileSystem {
+    private let real = LocalFileSystem()
+    private let changesLeft: Mutex<Int>
+
+    init(changes: Int) { changesLeft = Mutex(changes) }
+
+    /// Whether it died.
+    var isDead: Bool { changesLeft.withLock { $0 < 0 } }
+
+    private func live(_ path: FilePath) throws(FileError) {
+        if isDead { throw FileError(.ioError, operation: "live", path: path) }
+    }
+
+    private func change(_ path: FilePath) throws(FileError) {
+        let isLast = changesLeft.withLock { left in
+            left = max(-1, left - 1)
+            return left < 0
+        }
+        if isLast { throw FileError(.ioError, operation: "live", path: path) }
+    }
+
+    func status(_ path: FilePath) throws(FileError) -> FileStatus? {
+        try live(path)
+        return try real.status(path)
+    }
+    func entries(_ directory: FilePath) throws(FileError) -> [FilePath.Component] {
+        try live(directory)
+        return try real.entries(directory)
+    }
+    func read(_ path: FilePath, from start: Int64, limit: Int) throws(FileError) -> [UInt8] {
+        try live(path)
+        return try real.read(path, from: start, limit: limit)
+    }
+    func makeDirectory(_ path: FilePath) throws(FileError) {
+        try change(path)
+        try real.makeDirectory(path)
+    }
+    func rename(_ path: FilePath, to newPath: FilePath) throws(FileError) {
+        try change(path)
+        try real.rename(path, to: newPath)
+    }
+    func renameExclusively(_ path: FilePath, to newPath: FilePath) throws(FileError) {
+        try change(path)
+        try real.renameExclusively(path, to: newPath)
+    }
+    func write(_ bytes: [UInt8], to path: FilePath) throws(FileError) {
+        try change(path)
+        try real.write(bytes, to: path)
+    }
+    func removeFile(_ path: FilePath) throws(FileError) {
+        try change(path)
+        try real.removeFile(path)
+    }
+    func removeDirectory(_ path: FilePath) throws(FileError) {
+        try change(path)
+        try real.removeDirectory(path)
+    }
+    func synchronise(_ path: FilePath) throws(FileError) {
+        try change(path)
+        try real.synchronise(path)
+    }
+}
+
+/// Makes jobs as a living process does, and none as a dead one.
+struct MortalJobMaker: JobMaker {
+    let files: MortalFileSystem
+    let maker: DirectoryJobMaker
+
+    func makeJob(_ id: JobID, input: FilePath, name: String, settings: RestorationSettings) throws {
+        try files.synchronise(input)
+        try maker.makeJob(id, input: input, name: name, settings: settings)
+    }
+    func recover() throws {
+        try files.synchronise(FilePath("/"))
+        try maker.recover()
+    }
+}
+
+/// The protocols of one daemon on a state folder, over some file system.
+struct Protocols {
+    let claim: Claim
+    let publication: Publication
+    let recovery: Recovery
+
+    init(_ folder: StateFolder, _ files: MortalFileSystem, limits: InputLimits = InputLimits()) {
+        let maker = MortalJobMaker(files: files, maker: DirectoryJobMaker(folder))
+        claim = Claim(folder, files: files, maker: maker, defaults: RestorationSettings(), limits: limits)
+        publication = Publication(folder, files: files)
+        recovery = Recovery(folder, files: files, maker: maker, claim: claim, publication: publication)
+    }
+}
+
+/// A component of a path, or a test failure.
+func component(_ name: String) throws -> FilePath.Component { try #require(FilePath.Component(name)) }
+
+/// The names in a directory, sorted, hidden ones too.
+func names(_ directory: FilePath) throws -> [String] {
+    try LocalFileSystem().entries(directory).map(\.string).sorted()
+}
+
+/// A file's content as text.
+func text(_ path: FilePath) throws -> String {
+    String(decoding: try LocalFileSystem().read(path, limit: 1 << 20), as: UTF8.self)
+}
+
+/// Writes a file as a stranger would: opened, written, closed.
+func drop(_ text: String, _ path: FilePath) throws {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path.string))
+}
+
+/// Waits until something holds, for at most 30 seconds.
+func wait(for what: String, sourceLocation: SourceLocation = #_sourceLocation, until holds: () throws -> Bool)
+    async throws
+{
+    let end = ContinuousClock.now + .seconds(30)
+    while try !holds() {
+        guard ContinuousClock.now < end else {
+            Issue.record("waited 30 s for \(what)", sourceLocation: sourceLocation)
+            throw Timeout()
+        }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+}
+
+struct Timeout: Error {}
