@@ -1,0 +1,39 @@
+import ArgumentParser
+import Restoration
+
+/// The `dkp` command.
+@main
+struct DkpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dkp",
+        abstract: "Restores low-resolution images whose blur is unknown.",
+        discussion: """
+            Exit codes: 0 done; 64 usage; 65 bad input data; 66 no such input; 69 a library or the weights are not there; \
+            70 internal error; 73 cannot create output; 74 I/O error, or another process works on the job; \
+            75 stopped by a signal, checkpoint written, run again to go on; 78 bad settings.
+            """,
+        version: Software.version,
+        subcommands: [
+            RestoreCommand.self, WorkCommand.self, DegradeCommand.self, EvaluateCommand.self, InspectCommand.self,
+            SampleSceneCommand.self,
+        ])
+
+    /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.
+    static func main() {
+        var command: any ParsableCommand
+        do {
+            command = try parseAsRoot()
+        } catch {
+            exit(withError: error)
+        }
+        do {
+            try command.run()
+        } catch  where error is ExitCode || error is CleanExit || error is ValidationError {
+            exit(withError: error)
+        } catch {
+            let failure = Failure(error)
+            Terminal.printError("dkp: \(failure)")
+            exit(withError: ExitCode(failure.exitCode))
+        }
+    }
+}

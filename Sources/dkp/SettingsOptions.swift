@@ -1,0 +1,51 @@
+import ArgumentParser
+import Foundation
+import Restoration
+
+/// The flags that set a job's settings. Their values are checked where all settings are, whatever they come from.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "How many times larger the result is on each axis: 2, 3, 4 or 8. (default: 4)")
+    var scale: String?
+    @Option(help: "The family of blur kernels: auto, gaussian or motion. (default: auto)")
+    var kernel: String?
+    @Option(help: "The number of steps. (default: the preset's)")
+    var steps: String?
+    @Option(help: "The seed of all random numbers. (default: 0)")
+    var seed: String?
+    @Option(help: "The arithmetic: auto, f32 or bf16. (default: auto)")
+    var precision: String?
+    @Option(help: "Compute threads. (default: OMP_NUM_THREADS, or one per processor)")
+    var threads: String?
+    @Option(help: "Seconds between two checkpoints. (default: 30)")
+    var checkpointInterval: String?
+    @Option(help: "The method's inner settings: default, or paper for the authors'. (default: default)")
+    var preset: String?
+    @Option(help: "How kernels are sampled: independent or metropolis. (default: the preset's)")
+    var sampler: String?
+    @Option(help: "Where kernels are centred: registered (the input's pixel grid) or fkp. (default: registered)")
+    var kernelCentre: String?
+    @Option(
+        help: ArgumentHelp(
+            "A file with the true kernel, used instead of an estimate: a bound for experiments.", visibility: .hidden))
+    var oracleKernel: String?
+
+    /// The settings: flag beats environment (`DKP_SCALE` and so on) beats default.
+    func settings() throws -> RestorationSettings {
+        var settings = RestorationSettings()
+        try settings.apply(environment: ProcessInfo.processInfo.environment)
+        let flags: [(SettingKey, String?)] = [
+            (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
+            (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),
+            (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)),
+        ]
+        for (key, value) in flags {
+            guard let value else { continue }
+            let flag = "--" + key.rawValue.replacing("_", with: "-")
+            try settings.set(key.rawValue, to: value, source: flag)
+        }
+        return settings
+    }
+}
+
+/// A path that means the same in another working directory.
+func absolutePath(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Restoration
+
+struct WorkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "work",
+        abstract: "Does the work of one job directory, as the daemon's workers do.",
+        discussion: "It may be stopped or killed at any time and run again; the result is JOBDIR/result.")
+
+    @Argument(help: ArgumentHelp("The job directory.", valueName: "JOBDIR"))
+    var directory: String
+
+    func run() throws {
+        let stop = StopRequest()
+        try stop.requestOnSignals()
+        let job = try JobDirectory.open(directory)
+        let display = ProgressDisplay()
+        let outcome: Worker.Outcome
+        do {
+            outcome = try Worker(job, stop: stop, observe: display.show).run()
+        } catch {
+            display.finishLine()
+            throw error
+        }
+        display.finishLine()
+        if case .interrupted = outcome { throw ExitCode(ExitStatus.interrupted.rawValue) }
+    }
+}
