@@ -62,7 +62,7 @@ struct TrainingStepBenchmark: ParsableCommand {
         }
 
         for _ in 0..<2 { try trainingStep() }
-        let heapBefore = heapBytes()
+        let heapBefore = processStatus("VmData")
         let clock = ContinuousClock()
         var seconds: [Double] = []
         for _ in 0..<max(steps, 1) {
@@ -70,8 +70,8 @@ struct TrainingStepBenchmark: ParsableCommand {
             seconds.append(duration / .seconds(1))
         }
         let report = Report(
-            secondsPerStep: seconds.sorted()[seconds.count / 2], peakBytes: peakResidentBytes(),
-            arenaBytes: network.arenaByteCount, heapGrowthBytes: heapBytes() - heapBefore,
+            secondsPerStep: seconds.sorted()[seconds.count / 2], peakBytes: processStatus("VmHWM"),
+            arenaBytes: network.arenaByteCount, heapGrowthBytes: processStatus("VmData") - heapBefore,
             precision: precision.rawValue, isNative: precision.isNative,
             parameters: network.trainableParameterCount, threads: threads,
             implementations: network.convolutionImplementations)
@@ -85,17 +85,15 @@ struct TrainingStepBenchmark: ParsableCommand {
             for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) { print("  \(times) x \(name)") }
         }
     }
+}
 
-    private func heapBytes() -> Int {
-        let information = mallinfo2()
-        return Int(information.arena) + Int(information.hblkhd)
+/// A line of /proc/self/status in bytes, e.g. `VmHWM` (peak resident memory); 0 where the system does not tell.
+private func processStatus(_ key: String) -> Int {
+    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
+    for line in text.split(separator: "\n") where line.hasPrefix("\(key):") {
+        return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
-
-    private func peakResidentBytes() -> Int {
-        var usage = rusage()
-        guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
-        return usage.ru_maxrss * 1024
-    }
+    return 0
 }
 
 extension Precision: ExpressibleByArgument {}

@@ -69,4 +69,4 @@ struct DegradeCommand: ParsableCommand {
     }
 }
 
-extension KernelCentre: @retroactive ExpressibleByArgument {}
+extension KernelCentre: ExpressibleByArgument {}
