@@ -27,6 +27,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
     name: "dkpd",
@@ -37,6 +38,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -56,6 +58,8 @@ let package = Package(
         .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
+        // System calls that Swift cannot import.
+        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
 
         // Arrays, files, images.
         library("Tensors", []),
@@ -72,30 +76,35 @@ let package = Package(
         // The product.
         library(
             "Restoration",
-            ["Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior", "Checkpointing", "CLibCrypto", "Yams", logging]),
+            [
+                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
+                "Checkpointing", "CParallel", "CLibCrypto", "Yams", logging,
+            ]),
         library(
             "Daemon",
             [
-                "Restoration", "CSystemd", "Yams", logging,
+                "Restoration", "CLinux", "CSystemd", "Yams", logging, system,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser], swiftSettings: swiftSettings),
         .executableTarget(
-            name: "dkpd", dependencies: ["Daemon", argumentParser], swiftSettings: swiftSettings),
+            name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
+            swiftSettings: swiftSettings),
 
         .target(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging"]),
-        tests("DegradationTests", ["Degradation"]),
+        tests("ImagingTests", ["Imaging", "HDF5"]),
+        tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
-        tests("KernelPriorTests", ["KernelPrior"]),
+        tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration"]),
-        tests("DaemonTests", ["Daemon"]),
+        tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),
     ]
 )

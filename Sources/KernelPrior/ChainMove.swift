@@ -36,7 +36,8 @@ enum ChainMove: Int, CaseIterable, Sendable {
         case .motion:
             [
                 (.motionAll, 1), (.motionLength, 1), (.motionShape, 2), (.motionDirection, 2), (.motionShake, 1),
-                (.motionTurn, 2), (.motionHinge, 3), (.motionBend, 4), (.motionLine, 1), (.motionNewShake, 0.5), (.motionStraighten, 0.5),
+                (.motionTurn, 2), (.motionHinge, 3), (.motionBend, 4), (.motionLine, 1), (.motionNewShake, 0.5),
+                (.motionStraighten, 0.5),
             ]
         }
     }

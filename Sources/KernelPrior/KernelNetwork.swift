@@ -63,7 +63,7 @@ public struct KernelNetwork: Sendable {
     /// All parameters: per layer the weights `[outputs, inputs]`, row-major, then the biases `[outputs]`.
     public var parameters: Tensor<Float>
     /// The gradients added up by ``backward(_:)``, laid out as ``parameters``.
-    public private(set) var gradients: Tensor<Float>
+    public internal(set) var gradients: Tensor<Float>
     /// Adam's first moments, laid out as ``parameters``.
     public internal(set) var firstMoments: Tensor<Float>
     /// Adam's second moments, laid out as ``parameters``.
@@ -115,6 +115,12 @@ public struct KernelNetwork: Sendable {
             }
         }
         forward()
+    }
+
+    /// Replaces the fixed input code, `[inputCount]`. Call ``forward()`` for the new output.
+    public mutating func setCode(_ code: Tensor<Float>) {
+        precondition(code.shape == self.code.shape, "the code must be \(self.code.shape), not \(code.shape)")
+        self.code = code
     }
 
     /// Computes ``output`` from the present ``parameters`` and ``code``.

@@ -1,3 +1,4 @@
+import Checkpointing
 import Foundation
 import Tensors
 
@@ -16,6 +17,13 @@ public protocol KernelSampler: Sendable {
     ///   - loss: the sum of squares of a kernel.
     ///   - noiseVariance: sigma^2, the variance of one residual, where it is known; nil takes it from the best kernel.
     mutating func sample(_ loss: some KernelLoss, noiseVariance: Double?) -> KernelSample
+
+    /// Saves the sampler's whole state in a checkpoint, under `mcmc` and `random`.
+    func save(to snapshot: inout Snapshot)
+
+    /// Continues exactly where a saved sampler of the same prior and settings was. Throws ``KernelPriorError`` or
+    /// `CheckpointError`, and leaves the sampler as it was, if the snapshot does not fit.
+    mutating func restore(from snapshot: Snapshot) throws
 }
 
 extension KernelSampler {

@@ -22,6 +22,8 @@ public struct MetropolisSampler: KernelSampler {
     var swapStream: RandomStream
     var swapsProposed: UInt64 = 0
     var swapsAccepted: UInt64 = 0
+    /// inverseTemperature / (2 sigma^2) of the last iteration; 0 before the first.
+    var precision = 0.0
     let seed: UInt64
 
     /// One chain: where it is, and how it moves.
@@ -50,6 +52,14 @@ public struct MetropolisSampler: KernelSampler {
 
     /// The latents of the L cold chains; empty before the first iteration.
     public var latents: [KernelLatent] { chains.prefix(settings.chains).map(\.latent) }
+
+    /// The log-density of every chain's state under its own target, cold chains first, as of the last iteration: the
+    /// log-likelihood over the temperature plus the log-prior, up to constants.
+    public var logDensities: [Double] {
+        chains.indices.map { index in
+            chains[index].latent.logPrior - precision / temperature(of: index) * chains[index].loss
+        }
+    }
 
     /// The share of the cold chains' proposals that were accepted so far, those without a step
     /// size not counted.
@@ -80,7 +90,7 @@ public struct MetropolisSampler: KernelSampler {
         }
         let variance = max(
             noiseVariance ?? residualVariance(chains.map(\.loss), count: loss.count), .leastNormalMagnitude)
-        let precision = settings.inverseTemperature / (2 * variance)
+        precision = settings.inverseTemperature / (2 * variance)
         for _ in 0..<settings.proposals {
             for index in chains.indices { propose(index, precision / temperature(of: index), loss) }
             swapNeighbours(precision)
@@ -175,7 +185,7 @@ public struct MetropolisSampler: KernelSampler {
     /// Robbins and Monro's rule on the logarithm of the step size.
     private func adapt(_ chain: inout Chain, _ move: ChainMove, _ probability: Double) {
         guard move.hasStep, probability.isFinite else { return }
-        let gain = max(0.05, pow(Double(chain.proposed[move.rawValue]), -0.6))
+        let gain = max(0.1, pow(Double(chain.proposed[move.rawValue]), -0.6))
         let step = chain.steps[move.rawValue] * exp(gain * (probability - settings.targetAcceptance))
         chain.steps[move.rawValue] = min(max(step, 1e-6), 1)
     }

@@ -191,6 +191,23 @@ public final class Network {
         markParametersChanged()
     }
 
+    /// All trainable parameters, or all others, one after another in the order of ``parameterDescriptions``.
+    public func flattened(_ column: ParameterColumn, trainable: Bool) -> Tensor<Float> {
+        parameters.flattened(column.stored, trainable: trainable)
+    }
+
+    /// The inverse of ``flattened(_:trainable:)``.
+    public func setFlattened(
+        _ column: ParameterColumn, trainable: Bool, to values: Tensor<Float>
+    ) throws(NeuralNetworkError) {
+        let count = parameters.descriptions.filter { $0.isTrainable == trainable }.reduce(0) { $0 + $1.count }
+        guard values.count == count else {
+            throw .parameter("the network has \(count) parameters of this kind, not \(values.count)")
+        }
+        parameters.setFlattened(column.stored, trainable: trainable, to: values)
+        markParametersChanged()
+    }
+
     private func index(of name: String, _ column: ParameterColumn) throws(NeuralNetworkError) -> Int {
         guard let index = parameters.descriptions.firstIndex(where: { $0.name == name }) else {
             throw .parameter("the network has no parameter called \(name)")

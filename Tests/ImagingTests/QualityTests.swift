@@ -1,12 +1,30 @@
 import Foundation
+import HDF5
 import Imaging
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct QualityTests {
     static func noise(_ shape: [Int], seed: UInt64) -> Tensor<Float> {
         var random = RandomStream(seed: seed, name: "quality")
         return Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(random.uniform()) })
+    }
+
+    @Test func `evaluation meets the golden numbers`() throws {
+        let golden = GoldenNumbers.dip
+        func planes(_ name: String) throws -> Tensor<Float> {
+            let batch = try golden.floats("evaluation/\(name)")
+            return batch.reshaped(Array(batch.shape.dropFirst()))
+        }
+        func number(_ name: String) throws -> Double {
+            try #require(golden.attribute(name, of: "evaluation").doubleValue)
+        }
+        let scale = try #require(golden.attribute("scale", of: "evaluation").intValue)
+        let found = try evaluate(
+            restored: planes("restored"), reference: planes("reference"), scale: Int(scale))
+        expectClose(found.psnr, try number("psnr_y"), relative: 1e-6, "psnr")
+        expectClose(found.ssim, try number("ssim_y"), relative: 1e-6, "ssim")
     }
 
     @Test func `luma runs from 16 for black to 235 for white`() {

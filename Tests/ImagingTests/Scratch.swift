@@ -1,13 +1,13 @@
 import Foundation
+import TestSupport
 
 /// Runs `body` with the path of a file of this content in a directory of its own, removed afterwards.
 func withScratchFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("imaging-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: directory) }
-    let file = directory.appendingPathComponent("image.png")
-    try Data(bytes).write(to: file)
-    try body(file.path)
+    try withTemporaryDirectory { directory in
+        let path = directory + "/image.png"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        try body(path)
+    }
 }
 
 /// The names of all other entries in the directory of the file at `path`.

@@ -106,6 +106,37 @@ final class ParameterStore {
         }
     }
 
+    func flattened(_ column: Column, trainable: Bool) -> Tensor<Float> {
+        let start = self.column(column)
+        let count = descriptions.reduce(0) { $0 + ($1.isTrainable == trainable ? $1.count : 0) }
+        var result = Tensor<Float>(shape: [count])
+        result.withUnsafeMutableBufferPointer { result in
+            var next = 0
+            for (slot, description) in zip(slots, descriptions) where description.isTrainable == trainable {
+                let values = start + slot.offset
+                for offset in slot.elementOffsets {
+                    result[next] = values[Int(offset)]
+                    next += 1
+                }
+            }
+        }
+        return result
+    }
+
+    func setFlattened(_ column: Column, trainable: Bool, to tensor: Tensor<Float>) {
+        let start = self.column(column)
+        tensor.withUnsafeBufferPointer { elements in
+            var next = 0
+            for (slot, description) in zip(slots, descriptions) where description.isTrainable == trainable {
+                let values = start + slot.offset
+                for offset in slot.elementOffsets {
+                    values[Int(offset)] = elements[next]
+                    next += 1
+                }
+            }
+        }
+    }
+
     /// One step of Adam with PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8.
     func adamStep(rate: Double) {
         stepCount += 1

@@ -12,24 +12,23 @@ import Tensors
 /// resumed from it computes the same bytes as one that was never stopped, on the same type of machine with the same
 /// number of threads.
 public final class DIPDKP: RestorationProcess {
-    private let input: Tensor<Float>
-    private let settings: DIPSettings
-    private let network: Network
-    private let noise: Tensor<Float>
+    var settings: DIPSettings
+    let network: Network
+    var noise: Tensor<Float>
     private let kernelPrior: KernelPrior
     private let oracleKernel: Tensor<Float>?
 
-    private var kernelNetwork: KernelNetwork
-    private var search: KernelSearch
+    var kernelNetwork: KernelNetwork
+    var search: KernelSearch
     private var dataTerm: DataTerm
-    private var average: ImageAverage
+    var average: ImageAverage
     /// Whether the image follows the chains' kernel; once set it stays.
-    private var followsChains = false
+    var followsChains = false
     private var imageGradient: Tensor<Float>
     private var kernelGradient: Tensor<Float>
 
     /// The steps done.
-    public private(set) var step = 0
+    public internal(set) var step = 0
     /// The steps to do.
     public var totalSteps: Int { settings.steps }
 
@@ -44,7 +43,6 @@ public final class DIPDKP: RestorationProcess {
         oracleKernel: Tensor<Float>? = nil
     ) throws {
         let dip = dip ?? DIPSettings(settings)
-        self.input = input
         self.settings = dip
         self.oracleKernel = oracleKernel
         let channels = input.shape[0]

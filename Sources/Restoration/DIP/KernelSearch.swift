@@ -1,3 +1,4 @@
+import Checkpointing
 import KernelPrior
 
 /// The sampler that a run uses: one of the two behind the common interface, as a value.
@@ -40,6 +41,24 @@ struct KernelSearch {
             let sample = metropolis.sample(loss)
             sampler = .metropolis(metropolis)
             return sample
+        }
+    }
+
+    func save(to snapshot: inout Snapshot) {
+        switch sampler {
+        case .independent(let sampler): sampler.save(to: &snapshot)
+        case .metropolis(let sampler): sampler.save(to: &snapshot)
+        }
+    }
+
+    mutating func restore(from snapshot: Snapshot) throws {
+        switch sampler {
+        case .independent(var independent):
+            try independent.restore(from: snapshot)
+            sampler = .independent(independent)
+        case .metropolis(var metropolis):
+            try metropolis.restore(from: snapshot)
+            sampler = .metropolis(metropolis)
         }
     }
 }

@@ -1,6 +1,9 @@
+import Checkpointing
 import Foundation
+import HDF5
 import Imaging
 import KernelPrior
+import NeuralNetwork
 
 /// The exit codes of `dkp`: a contract with scripts, the daemon and cluster schedulers (sysexits.h's numbers).
 public enum ExitStatus: Int32, Sendable, CaseIterable {
@@ -66,6 +69,12 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
         case let error as FileSystemError: self.init(error.code.rawValue, error.description, error.code.exitStatus)
         case let error as KernelPriorError:
             self.init(error.code.rawValue, error.description, error.code.exitStatus)
+        case let error as ImageError: self.init(error.code.rawValue.snakeCased, error.description, error.exitStatus)
+        case let error as CheckpointError:
+            self.init("checkpoint_\(error.code)".snakeCased, error.message, error.code.exitStatus)
+        case let error as HDF5Error: self.init("hdf5_\(error.code)".snakeCased, error.message, error.code.exitStatus)
+        case let error as NeuralNetworkError:
+            self.init("network_\(error.code)", error.description, error.code.exitStatus)
         default: self.init("internal_error", String(describing: error), .internalError)
         }
     }
@@ -105,5 +114,54 @@ extension KernelPriorError.Code {
         case .invalidSetting: .badSettings
         case .unusableCheckpoint: .badInput
         }
+    }
+}
+
+extension ImageError {
+    fileprivate var exitStatus: ExitStatus {
+        switch code {
+        case .notFound: .noInput
+        case .notAnImage, .truncated, .corrupt, .tooLarge, .unsupported, .notComparable: .badInput
+        case .cannotRead: .inputOutput
+        case .cannotWrite: .cannotCreate
+        }
+    }
+}
+
+extension CheckpointError.Code {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .missing, .wrongType, .wrongShape, .damaged, .wrongFormat, .newerVersion: .badInput
+        case .notFound: .noInput
+        case .permissionDenied: .cannotCreate
+        case .noSpace, .inputOutput: .inputOutput
+        case .invalidPath: .internalError
+        }
+    }
+}
+
+extension HDF5Error.Code {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .cannotOpen, .notFound, .wrongType, .tooLarge, .unsupported, .readFailed: .badInput
+        case .writeFailed: .inputOutput
+        case .invalidArgument: .internalError
+        }
+    }
+}
+
+extension NeuralNetworkError.Code {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .library: .unavailable
+        case .shape, .parameter: .internalError
+        }
+    }
+}
+
+extension String {
+    /// "notAnImage" as "not_an_image".
+    fileprivate var snakeCased: String {
+        reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) }
     }
 }

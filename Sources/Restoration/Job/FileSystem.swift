@@ -1,14 +1,14 @@
 import Foundation
 
 /// The few file operations that jobs need, each with its errors named.
-enum FileSystem {
+package enum FileSystem {
     /// Creates a directory; its parent must be there.
-    static func makeDirectory(_ path: String) throws(FileSystemError) {
+    package static func makeDirectory(_ path: String) throws(FileSystemError) {
         if mkdir(path, 0o777) != 0 { throw .system(path, "created") }
     }
 
     /// Creates a directory and the missing ones above it; one that is there already is fine.
-    static func makeDirectories(_ path: String) throws(FileSystemError) {
+    package static func makeDirectories(_ path: String) throws(FileSystemError) {
         if mkdir(path, 0o777) == 0 { return }
         let reason = errno
         if reason == EEXIST, isDirectory(path) { return }
@@ -21,26 +21,26 @@ enum FileSystem {
     }
 
     /// Whether there is a directory of that name (a link to one counts).
-    static func isDirectory(_ path: String) -> Bool {
+    package static func isDirectory(_ path: String) -> Bool {
         var information = stat()
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Whether there is anything of that name, a dangling link included.
-    static func exists(_ path: String) -> Bool {
+    package static func exists(_ path: String) -> Bool {
         var information = stat()
         return lstat(path, &information) == 0
     }
 
     /// Renames within one file system, replacing a file of the new name.
-    static func rename(_ path: String, to newPath: String) throws(FileSystemError) {
+    package static func rename(_ path: String, to newPath: String) throws(FileSystemError) {
         if Foundation.rename(path, newPath) != 0 {
             throw .system(errno == ENOENT ? path : newPath, "put in place")
         }
     }
 
     /// Makes the names in a directory survive a power cut.
-    static func synchroniseDirectory(_ path: String) throws(FileSystemError) {
+    package static func synchroniseDirectory(_ path: String) throws(FileSystemError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system(path, "opened") }
         defer { close(descriptor) }
@@ -48,7 +48,7 @@ enum FileSystem {
     }
 
     /// Removes a file or a whole directory; one that is not there is fine.
-    static func remove(_ path: String) throws(FileSystemError) {
+    package static func remove(_ path: String) throws(FileSystemError) {
         guard exists(path) else { return }
         do {
             try FileManager.default.removeItem(atPath: path)
@@ -58,7 +58,7 @@ enum FileSystem {
     }
 
     /// The names in a directory, sorted.
-    static func names(in directory: String) throws(FileSystemError) -> [String] {
+    package static func names(in directory: String) throws(FileSystemError) -> [String] {
         guard let handle = opendir(directory) else { throw .system(directory, "listed") }
         defer { closedir(handle) }
         var names: [String] = []
@@ -76,7 +76,7 @@ enum FileSystem {
     }
 
     /// The bytes of a file of at most `limit` bytes.
-    static func read(_ path: String, limit: Int = 64 << 20) throws -> [UInt8] {
+    package static func read(_ path: String, limit: Int = 64 << 20) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try readChunks(path) { chunk in
             guard bytes.count + chunk.count <= limit else {
@@ -89,7 +89,7 @@ enum FileSystem {
 
     /// Reads a regular file piece by piece.
     /// - Parameter followingLinks: false refuses a symbolic link, as for files from strangers.
-    static func readChunks(
+    package static func readChunks(
         _ path: String, followingLinks: Bool = true, _ body: (ArraySlice<UInt8>) throws -> Void
     ) throws {
         // Non-blocking: opening a FIFO must not wait for its writer.
@@ -113,7 +113,9 @@ enum FileSystem {
 
     /// Replaces a file in one instant: readers see the old bytes or the new, never a part.
     /// - Parameter durably: whether the new bytes must survive a power cut once this returns.
-    static func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool) throws(FileSystemError) {
+    package static func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool)
+        throws(FileSystemError)
+    {
         let name = (path as NSString).lastPathComponent
         let directory = parent(of: path)
         let temporary = "\(directory)/.\(name).\(getpid()).tmp"
@@ -130,29 +132,29 @@ enum FileSystem {
     }
 
     /// The directory that a path is in, "." for a bare name.
-    static func parent(of path: String) -> String {
+    package static func parent(of path: String) -> String {
         let parent = (path as NSString).deletingLastPathComponent
         return parent.isEmpty ? "." : parent
     }
 
     /// The path from the root, "." and ".." resolved, links not.
-    static func absolute(_ path: String) -> String {
+    package static func absolute(_ path: String) -> String {
         URL(fileURLWithPath: path).standardizedFileURL.path
     }
 }
 
 /// A file being written, closed at the end of its life.
-struct FileWriter: ~Copyable {
+package struct FileWriter: ~Copyable {
     private let descriptor: Int32
     private let path: String
 
     /// Creates the file, or empties one that is there.
-    init(creating path: String) throws(FileSystemError) {
+    package init(creating path: String) throws(FileSystemError) {
         try self.init(path, O_CREAT | O_TRUNC)
     }
 
     /// Opens the file to add to its end, creating it if it is missing.
-    init(appendingTo path: String) throws(FileSystemError) {
+    package init(appendingTo path: String) throws(FileSystemError) {
         try self.init(path, O_CREAT | O_APPEND)
     }
 
@@ -166,7 +168,7 @@ struct FileWriter: ~Copyable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    borrowing func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
+    package borrowing func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
         var rest = bytes
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
@@ -176,7 +178,7 @@ struct FileWriter: ~Copyable {
         }
     }
 
-    borrowing func synchronise() throws(FileSystemError) {
+    package borrowing func synchronise() throws(FileSystemError) {
         if fsync(descriptor) != 0 { throw .system(path, "synchronised") }
     }
 }

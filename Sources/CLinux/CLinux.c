@@ -1,0 +1,57 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int dkp_rename_exclusively(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+int dkp_open_regular(const char *path) {
+    int handle = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (handle < 0) return -1;
+    struct stat status;
+    int result = -1;
+    int cause = 0;
+    if (fstat(handle, &status) != 0) {
+        cause = errno;
+    } else if (S_ISLNK(status.st_mode)) {
+        cause = ELOOP;
+    } else if (!S_ISREG(status.st_mode)) {
+        cause = EINVAL;
+    } else {
+        // The descriptor's own name in /proc opens the very file that was asked about, not what has its name now.
+        char name[64];
+        snprintf(name, sizeof name, "/proc/self/fd/%d", handle);
+        result = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        cause = errno;
+    }
+    close(handle);
+    if (result < 0) errno = cause;
+    return result;
+}
+
+int dkp_is_open_for_writing(int descriptor) {
+    // A writer that comes while the lease is held makes the kernel signal us: SIGIO would end the process, SIGURG is
+    // ignored by default.
+    if (fcntl(descriptor, F_SETSIG, SIGURG) != 0) return -1;
+    if (fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0) {
+        (void)fcntl(descriptor, F_SETLEASE, F_UNLCK);
+        return 0;
+    }
+    return errno == EAGAIN ? 1 : -1;
+}
+
+int dkp_process_descriptor(pid_t identifier) {
+    return (int)syscall(SYS_pidfd_open, identifier, 0);
+}
+
+int dkp_signal_process(int process_descriptor, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, process_descriptor, signal, NULL, 0);
+}

@@ -1,0 +1,24 @@
+/// System calls that Swift cannot import: those behind _GNU_SOURCE and those without a libc wrapper in Debian 12.
+/// Each returns -1 and sets errno on failure, as the calls themselves do.
+#pragma once
+
+#include <sys/types.h>
+
+/// Renames `from` to `to` and fails with EEXIST where `to` exists, whatever it is.
+/// EINVAL: the file system cannot do it atomically.
+int dkp_rename_exclusively(const char *_Nonnull from, const char *_Nonnull to);
+
+/// Opens `path` for reading if, and only if, it is a regular file: a symbolic link is not followed, and the opening
+/// itself touches nothing else (no FIFO wakes, no device reacts), because the kind is asked of an O_PATH descriptor.
+/// ELOOP: a symbolic link. EINVAL: another kind that is not a regular file.
+int dkp_open_regular(const char *_Nonnull path);
+
+/// 1 when some process has the file open for writing, 0 when none has, -1 when the file system or the file's owner
+/// does not let one ask (a read lease is tried and given back). The descriptor must be open for reading only.
+int dkp_is_open_for_writing(int descriptor);
+
+/// A descriptor of the process `identifier` that no later process of the same number can be mistaken for.
+int dkp_process_descriptor(pid_t identifier);
+
+/// Sends `signal` through a descriptor of `dkp_process_descriptor`. ESRCH: the process is gone.
+int dkp_signal_process(int process_descriptor, int signal);

@@ -1,0 +1,47 @@
+import SystemPackage
+
+/// A system call on a file failed: which, on what, and why.
+public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What the system said.
+    public let code: Errno
+    /// What was attempted, as an infinitive ("rename to /x/y").
+    public let operation: String
+    /// The file concerned.
+    public let path: FilePath
+
+    /// Creates an error.
+    public init(_ code: Errno, operation: String, path: FilePath) {
+        self.code = code
+        self.operation = operation
+        self.path = path
+    }
+
+    /// One sentence naming the file, the operation and the cause.
+    public var description: String { "\(path.readable): cannot \(operation): \(code)\(remedy)" }
+
+    /// Whether it can pass by itself, so that waiting and trying again is right: a full or read-only file system, a
+    /// quota, a lack of descriptors or memory.
+    public var isPassing: Bool {
+        switch code {
+        case .noSpace, .readOnlyFileSystem, .permissionDenied, .notPermitted, .ioError, .tooManyOpenFiles,
+            .tooManyOpenFilesInSystem, .noMemory, .resourceBusy, .staleNFSFileHandle, .diskQuotaExceeded:
+            true
+        default: false
+        }
+    }
+
+    private var remedy: String {
+        switch code {
+        case .noSpace, .diskQuotaExceeded: "; make room on that file system"
+        case .readOnlyFileSystem: "; remount it for writing"
+        case .permissionDenied, .notPermitted: "; let the daemon's user write there"
+        case .improperLink: "; all folders of the state directory must lie on one file system"
+        default: ""
+        }
+    }
+}
+
+extension FilePath {
+    /// The path as text fit for a log line: control characters are escaped.
+    var readable: String { ResultName.printable(string) }
+}

@@ -1,0 +1,59 @@
+import SystemPackage
+
+/// The operations that the daemon's protocols on the state folder are made of. Every change is one system call or, for
+/// ``write(_:to:)``, one that is atomic by construction, so that "a crash between any two" can be tested by making any
+/// one of them the last.
+package protocol StateFileSystem: Sendable {
+    /// The status of what has this name, nil if nothing has. Symbolic links are not followed.
+    func status(_ path: FilePath) throws(FileError) -> FileStatus?
+    /// The names in a directory, without "." and "..", in no order.
+    func entries(_ directory: FilePath) throws(FileError) -> [FilePath.Component]
+    /// At most `limit` bytes of a regular file, from byte `start` on.
+    func read(_ path: FilePath, from start: Int64, limit: Int) throws(FileError) -> [UInt8]
+
+    /// Makes a directory; fails if the name is taken.
+    func makeDirectory(_ path: FilePath) throws(FileError)
+    /// Renames, replacing a file of the new name.
+    func rename(_ path: FilePath, to newPath: FilePath) throws(FileError)
+    /// Renames, failing with `Errno.fileExists` if the new name is taken.
+    func renameExclusively(_ path: FilePath, to newPath: FilePath) throws(FileError)
+    /// Writes a file so that it has, even after a power cut, either its old content or all of the new.
+    func write(_ bytes: [UInt8], to path: FilePath) throws(FileError)
+    /// Removes a file; not an error if there is none.
+    func removeFile(_ path: FilePath) throws(FileError)
+    /// Removes an empty directory; not an error if there is none.
+    func removeDirectory(_ path: FilePath) throws(FileError)
+    /// Makes the names in a directory, or the content of a file, survive a power cut.
+    func synchronise(_ path: FilePath) throws(FileError)
+}
+
+extension StateFileSystem {
+    /// The first `limit` bytes of a regular file.
+    package func read(_ path: FilePath, limit: Int) throws(FileError) -> [UInt8] {
+        try read(path, from: 0, limit: limit)
+    }
+
+    /// Removes a directory and everything in it, following no link; not an error if there is none.
+    package func removeTree(_ path: FilePath) throws(FileError) {
+        guard let status = try status(path) else { return }
+        guard status.kind == .directory else { return try removeFile(path) }
+        for name in try entries(path) { try removeTree(path.appending(name)) }
+        try removeDirectory(path)
+    }
+
+    /// Renames a file over another or to a new name, also when both names are links to one file (where the system call
+    /// alone would do nothing).
+    package func move(_ path: FilePath, to newPath: FilePath) throws(FileError) {
+        try rename(path, to: newPath)
+        try removeFile(path)
+    }
+
+    /// Makes a directory if there is none; fails if the name is taken by something else.
+    package func ensureDirectory(_ path: FilePath) throws(FileError) {
+        switch try status(path)?.kind {
+        case .directory: return
+        case .none: try makeDirectory(path)
+        case .some: throw FileError(.notDirectory, operation: "use it as a directory", path: path)
+        }
+    }
+}

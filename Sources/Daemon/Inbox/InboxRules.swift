@@ -1,0 +1,53 @@
+import SystemPackage
+
+/// Which names in the inbox are work, and when a file without an event counts as complete.
+package struct InboxRules: Sendable {
+    /// What a name by itself says.
+    package enum NameKind: Sendable, Equatable {
+        /// A file to claim once it is complete.
+        case work
+        /// Someone's temporary or hidden file: left alone, silently.
+        case temporary
+        /// The settings of another file: taken with it.
+        case settings
+    }
+
+    /// What a name by itself says.
+    package static func kind(of name: FilePath.Component) -> NameKind {
+        let text = name.string.lowercased()
+        if text.hasPrefix(".") || text.hasSuffix("~") { return .temporary }
+        if [".part", ".tmp", ".crdownload"].contains(where: text.hasSuffix) { return .temporary }
+        if text.hasSuffix(".yaml") || text.hasSuffix(".yml") { return .settings }
+        return .work
+    }
+
+    /// How long a file must not have changed, if no event told that its writer had closed it.
+    private let settleTime: Duration
+    private var seen: [FilePath.Component: (status: FileStatus, since: ContinuousClock.Instant)] = [:]
+
+    /// - Parameter settleTime: how long a file must not have changed, if no event told that it is complete.
+    package init(settleTime: Duration) { self.settleTime = settleTime }
+
+    /// Whether a file has not changed, in size, time or identity, for the settle time.
+    package mutating func hasSettled(
+        _ name: FilePath.Component, _ status: FileStatus, now: ContinuousClock.Instant
+    ) -> Bool {
+        if let earlier = seen[name], earlier.status.hasSameContent(as: status) {
+            return now - earlier.since >= settleTime
+        }
+        seen[name] = (status, now)
+        return settleTime <= .zero
+    }
+
+    /// Forgets the names that are not in the inbox any more.
+    package mutating func forget(allBut present: Set<FilePath.Component>) {
+        seen = seen.filter { present.contains($0.key) }
+    }
+}
+
+extension FileStatus {
+    /// Whether nothing suggests that the file was written to between two looks.
+    fileprivate func hasSameContent(as other: FileStatus) -> Bool {
+        inode == other.inode && device == other.device && size == other.size && modified == other.modified
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+import Logging
+import Restoration
+import ServiceLifecycle
+import SystemPackage
+import UnixSignals
+
+/// The daemon: watches the inbox, works the jobs off, stops cleanly.
+public struct Daemon: Sendable {
+    private let settings: DaemonSettings
+    private let logger: Logger
+
+    /// Creates a daemon that touches nothing until ``run()``.
+    public init(_ settings: DaemonSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// Runs until SIGTERM or SIGINT; returns when every worker has written its checkpoint.
+    /// - Throws: ``DaemonError`` if it cannot start, and what made a service end.
+    public func run() async throws {
+        let folder = StateFolder(settings.stateDirectory.lexicallyNormalized())
+        let files = LocalFileSystem()
+        try folder.create(files)
+        let lock = try StateLock(folder)
+        let worker = try workerProgram()
+        let maker = DirectoryJobMaker(folder)
+        var defaults = settings.restoration
+        if defaults.threads == nil { defaults.threads = settings.threadsPerWorker }
+        let claim = Claim(
+            folder, files: files, maker: maker, defaults: defaults,
+            limits: InputLimits(bytes: settings.maximumBytes, pixels: settings.maximumPixels))
+        let publication = Publication(folder, files: files)
+        let queue = JobQueue()
+        try await recover(
+            Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), into: queue)
+
+        let manager = ServiceManager()
+        let scheduler = Scheduler(
+            folder: folder, files: files, publication: publication,
+            executor: LocalExecutor(program: worker, stopTime: DaemonSettings.stopTime), queue: queue,
+            settings: settings, manager: manager, logger: logger)
+        let inbox = InboxService(
+            folder: folder, files: files, claim: claim, maker: maker, queue: queue, settings: settings, logger: logger,
+            onReady: {
+                manager.ready()
+                logger.info("watching", metadata: ["inbox": "\(folder.inbox.readable)"])
+            })
+        // Services stop in the reverse order: first nothing more is claimed, then the workers stop.
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: scheduler, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "scheduler"),
+                    .init(
+                        service: inbox, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "inbox"),
+                    .init(service: Farewell(manager: manager), serviceName: "farewell"),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.info("stopped")
+        _ = consume lock
+    }
+
+    private func recover(_ recovery: Recovery, into queue: JobQueue) async throws {
+        let found: (jobs: [Recovery.Found], warnings: [String])
+        do {
+            found = try recovery.run()
+        } catch {
+            throw DaemonError(.stateFolder, "\(error)")
+        }
+        for warning in found.warnings { logger.warning("\(warning)") }
+        if !found.jobs.isEmpty {
+            logger.notice("going on with jobs of an earlier run", metadata: ["count": "\(found.jobs.count)"])
+        }
+        for job in found.jobs { await queue.submit(job) }
+    }
+
+    /// The worker's path, checked before anything is claimed.
+    private func workerProgram() throws(DaemonError) -> FilePath {
+        let program: FilePath
+        if let worker = settings.worker {
+            program = worker
+        } else {
+            guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+                throw DaemonError(.worker, "the daemon's own path cannot be read; give the setting \"worker\"")
+            }
+            program = FilePath(own).removingLastComponent().appending("dkp")
+        }
+        guard program.withPlatformString({ access($0, X_OK) }) == 0 else {
+            throw DaemonError(
+                .worker, "\(program.readable): no program that can be run; give the path of dkp as the setting \"worker\"")
+        }
+        return program
+    }
+}
+
+/// Tells the service manager that the end has begun. Started last, so it is the first to hear of it.
+private struct Farewell: Service {
+    let manager: ServiceManager
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        manager.stopping()
+    }
+}

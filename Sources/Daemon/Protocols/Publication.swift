@@ -1,0 +1,146 @@
+import Foundation
+import SystemPackage
+
+/// What `error.json` says of a rejected image.
+package struct RejectionReport: Sendable, Codable, Equatable {
+    /// The job's identifier.
+    package var job: String
+    /// The dropped file's name, as text.
+    package var name: String
+    /// A word for programs.
+    package var code: String
+    /// A sentence for people.
+    package var message: String
+    /// The runs of the worker that failed.
+    package var attempts: [JobLedger.Attempt]
+}
+
+/// Moves finished and rejected jobs to where people look for them, once each.
+///
+/// Publishing:
+/// 1. what the result lacks of the input and the log is renamed into it;
+/// 2. `jobs/ID/result` is renamed to the first free of `outbox/NAME`, `outbox/NAME-2`, ...: from here on it is
+///    published;
+/// 3. `jobs/ID` is renamed to `jobs/.ID.done`, and removed.
+///
+/// Rejecting:
+/// 1. `jobs/ID/rejection/error.json` is written: the decision;
+/// 2. the log, then the input, are renamed into `rejection`;
+/// 3. `jobs/ID/rejection` is renamed to the first free of `rejected/NAME`, ...;
+/// 4. as 3 above.
+///
+/// After a crash the same is simply done again: ``JobPhase`` tells which of the two it was and whether the last rename
+/// has happened, and every step that has been done finds nothing to do.
+package struct Publication: Sendable {
+    private let folder: StateFolder
+    private let files: any StateFileSystem
+
+    package init(_ folder: StateFolder, files: any StateFileSystem) {
+        self.folder = folder
+        self.files = files
+    }
+
+    /// Publishes a finished job.
+    /// - Parameter name: the dropped file's name.
+    /// - Returns: the result's place.
+    package func publish(_ id: JobID, name: String) throws(FileError) -> FilePath {
+        let job = folder.job(id)
+        let result = job.appending(JobFiles.result)
+        try include(job.appending(JobFiles.log), in: result.appending(JobFiles.log))
+        try include(job.appending(JobFiles.input), in: result.appending(JobFiles.input))
+        try files.synchronise(result)
+        try files.synchronise(job)
+        let place = try moveOut(result, to: folder.outbox, name: name)
+        try retire(id)
+        return place
+    }
+
+    /// Decides to reject a job and completes it.
+    /// - Returns: the place of what is left of it.
+    package func reject(_ id: JobID, report: RejectionReport) throws(FileError) -> FilePath {
+        let rejection = folder.job(id).appending(JobFiles.rejection)
+        try files.ensureDirectory(rejection)
+        try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
+        return try completeRejection(id, name: report.name)
+    }
+
+    /// Completes a rejection that has been decided.
+    package func completeRejection(_ id: JobID, name: String) throws(FileError) -> FilePath {
+        let job = folder.job(id)
+        let rejection = job.appending(JobFiles.rejection)
+        let log = job.appending(JobFiles.log)
+        let logTarget = rejection.appending(JobFiles.log)
+        if try files.status(log) != nil {
+            try files.move(log, to: logTarget)
+        } else if try files.status(logTarget) == nil {
+            try files.write([], to: logTarget)
+        }
+        let original = rejection.appending(Self.originalName(for: name))
+        let input = job.appending(JobFiles.input)
+        if try files.status(input) != nil { try files.move(input, to: original) }
+        // A job that was born rejected still has its file as it was dropped.
+        let dropped = job.appending(JobFiles.dropped)
+        if try files.status(dropped) != nil {
+            for entry in try files.entries(dropped) { try files.move(dropped.appending(entry), to: original) }
+        }
+        try files.synchronise(rejection)
+        let place = try moveOut(rejection, to: folder.rejected, name: name)
+        try retire(id)
+        return place
+    }
+
+    /// Removes the directory of a job that has been published.
+    package func retire(_ id: JobID) throws(FileError) {
+        let retired = folder.retired(id)
+        if try files.status(folder.job(id)) != nil { try files.rename(folder.job(id), to: retired) }
+        try files.removeTree(retired)
+    }
+
+    /// Removes what a crash left of jobs that had been published.
+    package func removeRetired() throws(FileError) {
+        for entry in try files.entries(folder.jobs) {
+            let text = entry.string
+            guard text.hasPrefix("."), text.hasSuffix(".done"), JobID(String(text.dropFirst().dropLast(5))) != nil
+            else { continue }
+            try files.removeTree(folder.jobs.appending(entry))
+        }
+    }
+
+    /// "original" with the extension of the dropped file's name, if that is a plain one.
+    static func originalName(for name: String) -> String {
+        guard let dot = name.lastIndex(of: ".") else { return "original" }
+        let suffix = name[name.index(after: dot)...]
+        let isPlain = (1...8).contains(suffix.utf8.count) && suffix.utf8.allSatisfy { byte in
+            48...57 ~= byte || 65...90 ~= byte || 97...122 ~= byte
+        }
+        return isPlain ? "original.\(suffix)" : "original"
+    }
+
+    /// Renames a file into a result unless the result has one of its own; then it is removed.
+    private func include(_ path: FilePath, in place: FilePath) throws(FileError) {
+        guard try files.status(path) != nil else { return }
+        if try files.status(place) == nil {
+            try files.move(path, to: place)
+        } else {
+            try files.removeFile(path)
+        }
+    }
+
+    private func moveOut(_ directory: FilePath, to folder: FilePath, name: String) throws(FileError) -> FilePath {
+        let base = ResultName.make(from: FilePath.Component(name) ?? FilePath.Component("image"))
+        var number = 1
+        while true {
+            let place = folder.appending(ResultName.numbered(base, number))
+            do throws(FileError) {
+                try files.renameExclusively(directory, to: place)
+            } catch {
+                guard error.code == .fileExists || error.code == .directoryNotEmpty else { throw error }
+                number += 1
+                continue
+            }
+            try files.synchronise(folder)
+            try files.synchronise(directory.removingLastComponent())
+            return place
+        }
+    }
+}

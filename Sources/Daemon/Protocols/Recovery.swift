@@ -1,0 +1,69 @@
+import Foundation
+import SystemPackage
+
+/// What is found in the jobs folder when the daemon starts, put in order.
+///
+/// The steps, each of which may itself be interrupted and done again:
+/// 1. job directories that were being made are completed or removed (``JobMaker/recover()``);
+/// 2. jobs that had been published are removed (`.ID.done`);
+/// 3. claims are completed or undone (`.ID.new`, see ``Claim``);
+/// 4. each job directory is listed; its ``JobPhase`` says what the scheduler does with it: run the worker, publish,
+///    reject, or remove.
+package struct Recovery: Sendable {
+    /// A job that was found.
+    package struct Found: Sendable, Equatable {
+        /// Its identifier.
+        package var id: JobID
+        /// What the daemon remembered of it.
+        package var ledger: JobLedger
+    }
+
+    private let folder: StateFolder
+    private let files: any StateFileSystem
+    private let maker: any JobMaker
+    private let claim: Claim
+    private let publication: Publication
+
+    package init(
+        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, claim: Claim, publication: Publication
+    ) {
+        self.folder = folder
+        self.files = files
+        self.maker = maker
+        self.claim = claim
+        self.publication = publication
+    }
+
+    /// Puts the folder in order.
+    /// - Returns: the jobs, oldest first, and sentences on what was strange or cannot be done now.
+    package func run() throws -> (jobs: [Found], warnings: [String]) {
+        var warnings: [String] = []
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch { warnings.append("\(error)") }
+        }
+        attempt { try maker.recover() }
+        attempt { try publication.removeRetired() }
+        for id in try claim.unfinished() { attempt { try claim.finish(id) } }
+
+        var jobs: [Found] = []
+        for entry in try files.entries(folder.jobs) {
+            if entry.string.hasPrefix(".") { continue }
+            let path = folder.jobs.appending(entry)
+            guard let id = JobID(entry.string), try files.status(path)?.kind == .directory else {
+                warnings.append("\(path.readable): not a job of this daemon; left alone")
+                continue
+            }
+            if let ledger = try JobLedger.read(from: path, files) {
+                jobs.append(Found(id: id, ledger: ledger))
+            } else {
+                jobs.append(Found(id: id, ledger: Self.ledger(of: path)))
+            }
+        }
+        return (jobs.sorted { $0.id < $1.id }, warnings)
+    }
+
+    /// A new record for a job that has none (the daemon died before it wrote one, or it is damaged).
+    package static func ledger(of job: FilePath) -> JobLedger {
+        JobLedger(name: DirectoryJobMaker.originalName(of: job) ?? "image.png", claimed: Date())
+    }
+}

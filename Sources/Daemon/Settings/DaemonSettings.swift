@@ -1,0 +1,63 @@
+import Foundation
+import Logging
+import Restoration
+import SystemPackage
+
+/// The daemon's settings, every one in its range. `Config/dkpd.yaml` explains each.
+public struct DaemonSettings: Sendable, Equatable {
+    /// The folder that holds inbox, jobs, outbox and rejected.
+    public var stateDirectory: FilePath = "/var/lib/dkpd"
+    /// The worker program; nil takes the `dkp` beside the daemon's own executable.
+    public var worker: FilePath?
+    /// How many jobs are worked on at once, 1 to 256.
+    public var workers = 1
+    /// Compute threads of each worker, 1 to 1024; nil shares the processors out among the workers.
+    public var threads: Int?
+    /// Seconds between two listings of the inbox, 0.1 to 3600.
+    public var rescanInterval: Duration = .seconds(10)
+    /// Seconds for which a file without an event must not have changed, 0.05 to 3600.
+    public var settleTime: Duration = .seconds(2)
+    /// How often a worker may fail without getting on before its job is rejected, 1 to 100.
+    public var attempts = 3
+    /// Seconds before the first retry, doubled for each further one, 0.05 to 3600.
+    public var retryDelay: Duration = .seconds(10)
+    /// Free bytes on the state folder's file system below which a worker's failure is the disk's, not the job's.
+    public var freeSpaceFloor = 64 << 20
+    /// The largest file, in bytes.
+    public var maximumBytes = 512 << 20
+    /// The largest image, in pixels.
+    public var maximumPixels = 64 << 20
+    /// The least level that is logged.
+    public var logLevel = Logger.Level.info
+    /// What is asked of images without settings of their own.
+    public var restoration = RestorationSettings()
+
+    /// How long a worker that was asked to stop may take: less than the daemon's own ten seconds.
+    static let stopTime = Duration.seconds(8)
+
+    /// The defaults.
+    public init() {}
+
+    /// Compute threads of each worker.
+    public var threadsPerWorker: Int {
+        threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers)
+    }
+
+    /// Reads a settings file.
+    public init(file path: FilePath) throws(DaemonError) {
+        let bytes: [UInt8]
+        do {
+            bytes = try LocalFileSystem().read(path, limit: 1 << 20)
+        } catch {
+            throw DaemonError(.settings, "\(error)")
+        }
+        try self.init(yaml: String(decoding: bytes, as: UTF8.self), source: path.readable)
+    }
+
+    /// Reads settings from YAML text; what it does not name has its default.
+    /// - Parameter source: the text's name in errors.
+    public init(yaml: String, source: String) throws(DaemonError) {
+        self.init()
+        try apply(yaml: yaml, source: source)
+    }
+}

@@ -1,0 +1,48 @@
+import SystemPackage
+
+/// Where a job stands, read off the files in its directory and nothing else. This is what makes publishing happen
+/// exactly once: each step of a publication is one rename, and after each the directory itself says what is left to do.
+package enum JobPhase: Sendable, Equatable {
+    /// The input is there, and no decision: the worker is to run.
+    case working
+    /// The finished result is there (a worker puts it there whole, by a rename): it goes to the outbox.
+    case publishing
+    /// The decision to reject is written down: the rejection is completed and goes to rejected.
+    case rejecting
+    /// Neither input nor result: it has been published. The directory is to be removed.
+    case finished
+
+    /// Reads the phase of the job in `directory`.
+    package init(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) {
+        let rejection = directory.appending(JobFiles.rejection)
+        if try files.status(rejection.appending(JobFiles.error)) != nil {
+            self = .rejecting
+        } else if try files.status(directory.appending(JobFiles.result))?.kind == .directory {
+            self = .publishing
+        } else if try files.status(directory.appending(JobFiles.input)) != nil {
+            self = .working
+        } else {
+            self = .finished
+        }
+    }
+}
+
+/// The names in a job's directory that the daemon itself deals with.
+package enum JobFiles {
+    /// The image to restore.
+    package static let input = "input.png"
+    /// The finished result, a directory.
+    package static let result = "result"
+    /// A rejection in the making, a directory.
+    package static let rejection = "rejection"
+    /// Why a worker failed, and why a job was rejected.
+    package static let error = "error.json"
+    /// What the worker said.
+    package static let log = "job.log"
+    /// Held by the worker at work.
+    package static let lock = "lock"
+    /// In a claim: the directory that holds the dropped file under its own name.
+    package static let dropped = "dropped"
+    /// In a claim: the dropped file's own settings.
+    package static let settings = "settings.yaml"
+}

@@ -1,0 +1,51 @@
+import SystemPackage
+
+/// Names of results, made from names that strangers gave: readable, and safe as one path component.
+package enum ResultName {
+    /// The longest name, in bytes of UTF-8, leaving room for a number within the 255 that file systems allow.
+    package static let maximumLength = 200
+
+    /// The result's name for a dropped file: its name without the extension, with everything that could hurt replaced.
+    ///
+    /// Control characters, slashes, quotes, backslashes and bytes that are no UTF-8 become "_"; leading dots and dashes
+    /// too, so that a result is neither hidden nor taken for an option; and it is never empty.
+    package static func make(from name: FilePath.Component) -> String {
+        let stem = name.stem.isEmpty ? name.string : name.stem
+        var result = ""
+        for character in stem {
+            let safe = character.unicodeScalars.allSatisfy(isSafe) ? character : "_"
+            if result.utf8.count + String(safe).utf8.count > maximumLength { break }
+            result.append(safe)
+        }
+        while let first = result.first, first == "." || first == "-" || first == " " {
+            result.removeFirst()
+            result = "_" + result
+        }
+        while result.last == " " { result.removeLast() }
+        return result.isEmpty ? "image" : result
+    }
+
+    /// The n-th name to try: `cat`, `cat-2`, `cat-3`, ...
+    package static func numbered(_ name: String, _ number: Int) -> String {
+        number == 1 ? name : "\(name)-\(number)"
+    }
+
+    /// Text for one log line: control characters escaped as in a Swift string.
+    package static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return text.unicodeScalars.map { isControl($0) ? $0.escaped(asASCII: false) : String($0) }.joined()
+    }
+
+    private static func isSafe(_ scalar: Unicode.Scalar) -> Bool {
+        !isControl(scalar) && !"/\\\"'`\u{FFFD}".unicodeScalars.contains(scalar)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        // Directional overrides make a name read as another; the joiner of emoji is the one format character to keep.
+        case .format: scalar != "\u{200D}"
+        default: false
+        }
+    }
+}

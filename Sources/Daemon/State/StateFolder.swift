@@ -1,0 +1,65 @@
+import SystemPackage
+
+/// The folders of one daemon, all on one file system: a claim and a publication are each one rename.
+public struct StateFolder: Sendable, Hashable {
+    /// The folder that holds them all.
+    public let root: FilePath
+
+    /// Names the folders below `root`; makes nothing.
+    public init(_ root: FilePath) { self.root = root }
+
+    /// Where images are dropped.
+    public var inbox: FilePath { root.appending("inbox") }
+    /// One directory for each job in progress.
+    public var jobs: FilePath { root.appending("jobs") }
+    /// One directory for each finished image.
+    public var outbox: FilePath { root.appending("outbox") }
+    /// One directory for each image that could not be restored.
+    public var rejected: FilePath { root.appending("rejected") }
+    /// Files of network weights.
+    public var weights: FilePath { root.appending("weights") }
+    /// The lock of the one daemon.
+    public var lock: FilePath { root.appending("dkpd.lock") }
+
+    /// The directory of a job.
+    package func job(_ id: JobID) -> FilePath { jobs.appending(id.description) }
+    /// The directory of a job that is still being made.
+    package func claim(_ id: JobID) -> FilePath { jobs.appending(".\(id).new") }
+    /// The directory of a job whose result lies in the outbox or in rejected, waiting to be removed.
+    package func retired(_ id: JobID) -> FilePath { jobs.appending(".\(id).done") }
+
+    /// Makes the folders that are missing and checks that renames among them can work.
+    package func create(_ files: some StateFileSystem) throws(DaemonError) {
+        do throws(FileError) {
+            try makeAncestors(of: root, files)
+            try makeDirectory(root, files)
+            guard let device = try files.status(root)?.device else { return }
+            for folder in [inbox, jobs, outbox, rejected, weights] {
+                try makeDirectory(folder, files)
+                guard let status = try files.status(folder) else { continue }
+                if folder != weights && status.device != device {
+                    throw FileError(.improperLink, operation: "use it with \(root.readable)", path: folder)
+                }
+            }
+        } catch {
+            throw DaemonError(.stateFolder, "\(error)")
+        }
+    }
+
+    private func makeAncestors(of path: FilePath, _ files: some StateFileSystem) throws(FileError) {
+        let parent = path.removingLastComponent()
+        guard !parent.components.isEmpty, parent != path, try files.status(parent) == nil else { return }
+        try makeAncestors(of: parent, files)
+        try files.makeDirectory(parent)
+    }
+
+    /// As `ensureDirectory`, but an operator's symbolic link to a directory is welcome here: these names are not
+    /// strangers'.
+    private func makeDirectory(_ path: FilePath, _ files: some StateFileSystem) throws(FileError) {
+        if try files.status(path)?.kind == .symbolicLink {
+            _ = try files.entries(path)
+        } else {
+            try files.ensureDirectory(path)
+        }
+    }
+}

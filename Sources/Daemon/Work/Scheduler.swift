@@ -1,0 +1,209 @@
+import Foundation
+import Glibc
+import Logging
+import ServiceLifecycle
+import SystemPackage
+
+/// Works the jobs off: starts workers, judges how they ended, publishes and rejects, for as long as the daemon runs.
+/// When it is asked to stop, every worker writes its checkpoint first.
+struct Scheduler: Service {
+    let folder: StateFolder
+    let files: any StateFileSystem
+    let publication: Publication
+    let executor: any Executor
+    let queue: JobQueue
+    let settings: DaemonSettings
+    let manager: ServiceManager
+    let logger: Logger
+
+    func run() async throws {
+        await withDiscardingTaskGroup { group in
+            for await _ in queue.bell.rings.cancelOnGracefulShutdown() {
+                while !Task.isShuttingDownGracefully, let job = await queue.takeNext(workers: settings.workers) {
+                    group.addTask { await work(on: job.id, job.ledger) }
+                }
+                manager.status(await queue.summary)
+                if let delay = await queue.delay, delay > .zero { queue.bell.ring(after: delay) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// What is to become of a job after one turn.
+    private enum Turn {
+        case done
+        case again(after: Duration, pause: String? = nil)
+    }
+
+    /// Takes a running job as far as it goes now.
+    private func work(on id: JobID, _ ledger: JobLedger) async {
+        var ledger = ledger
+        let turn: Turn
+        do {
+            turn = try await takeTurn(id, &ledger)
+        } catch {
+            logger.error(
+                "cannot go on with a job now, will try again",
+                metadata: ["job": "\(id)", "name": "\(ledger.name)", "reason": "\(error)"])
+            turn = .again(after: settings.retryDelay, pause: "\(error)")
+        }
+        switch turn {
+        case .done: await queue.remove(id)
+        case .again(let delay, let pause):
+            note(id, &ledger, state: pause == nil ? "waiting" : "paused", reason: pause)
+            await queue.putBack(id, ledger, after: delay, pause: pause)
+        }
+    }
+
+    private func takeTurn(_ id: JobID, _ ledger: inout JobLedger) async throws -> Turn {
+        let run = WorkerRun(id: id, directory: folder.job(id), threads: settings.threadsPerWorker)
+        guard try await executor.endLeftover(run) else {
+            return .again(after: settings.retryDelay, pause: "a worker of an earlier daemon cannot be stopped")
+        }
+        switch try JobPhase(of: run.directory, files) {
+        case .finished:
+            try publication.retire(id)
+            return .done
+        case .publishing: return try publish(id, ledger)
+        case .rejecting:
+            let place = try publication.completeRejection(id, name: ledger.name)
+            logger.notice("rejected", metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)"])
+            return .done
+        case .working: break
+        }
+
+        note(id, &ledger, state: "running", reason: nil)
+        try files.removeFile(run.directory.appending(JobFiles.error))
+        let logStart = try files.status(run.directory.appending(JobFiles.log))?.size ?? 0
+        let began = Date()
+        logger.info("worker starts", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
+        let end: WorkerEnd
+        do {
+            end = try await executor.run(run)
+        } catch is CancellationError {
+            return .again(after: .zero)
+        }
+        let verdict = WorkerVerdict(
+            end, failure: failure(in: run.directory), message: lastLine(of: run.directory, from: logStart))
+        return try judge(verdict, id, &ledger, .init(began: began, ended: Date(), outcome: "\(end)", message: ""))
+    }
+
+    private func judge(
+        _ verdict: WorkerVerdict, _ id: JobID, _ ledger: inout JobLedger, _ attempt: JobLedger.Attempt
+    ) throws -> Turn {
+        let metadata: Logger.Metadata = ["job": "\(id)", "name": "\(ledger.name)"]
+        switch verdict {
+        case .finished:
+            if try JobPhase(of: folder.job(id), files) == .publishing { return try publish(id, ledger) }
+            return try fail("the worker reported success but left no result", id, &ledger, attempt)
+        case .refused(let code, let message):
+            return try reject(id, ledger, code: code, message: message)
+        case .stopped:
+            logger.info("worker stopped, checkpoint written", metadata: metadata)
+            return .again(after: min(.seconds(1), settings.retryDelay))
+        case .hindered(let reason):
+            logger.warning(
+                "worker hindered, will try again", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+            return .again(after: settings.retryDelay, pause: reason)
+        case .failed(let reason):
+            if Task.isCancelled {
+                // It did not stop in time and was killed: the checkpoint before is there, and it is nobody's failure.
+                logger.warning("worker stopped", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+                return .again(after: .zero)
+            }
+            if isDiskFull {
+                logger.warning("disk full, will try again", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+                return .again(after: settings.retryDelay, pause: "less free disk space than free_space_floor")
+            }
+            return try fail(reason, id, &ledger, attempt)
+        }
+    }
+
+    /// Counts a failure: the job is tried again, later each time, or rejected after the last attempt. A job that has
+    /// got on since its last failure starts a new count.
+    private func fail(
+        _ reason: String, _ id: JobID, _ ledger: inout JobLedger, _ attempt: JobLedger.Attempt
+    ) throws -> Turn {
+        var attempt = attempt
+        attempt.message = reason
+        ledger.attempts = ledger.attempts.suffix(JobLedger.attemptsKept - 1) + [attempt]
+        let step = newestCheckpoint(of: id)
+        if let step, step > ledger.failedAtStep ?? -1 { ledger.failures = 0 }
+        ledger.failedAtStep = step
+        ledger.failures += 1
+        guard ledger.failures < settings.attempts else {
+            let message = "the worker failed \(ledger.failures) times without getting on; the last time: \(reason)"
+            return try reject(id, ledger, code: "worker_failed", message: message)
+        }
+        let delay = settings.retryDelay * (1 << min(ledger.failures - 1, 8))
+        logger.warning(
+            "worker failed, will try again",
+            metadata: [
+                "job": "\(id)", "name": "\(ledger.name)", "reason": "\(reason)", "failures": "\(ledger.failures)",
+                "delay": "\(delay)",
+            ])
+        return .again(after: delay)
+    }
+
+    private func publish(_ id: JobID, _ ledger: JobLedger) throws -> Turn {
+        let place = try publication.publish(id, name: ledger.name)
+        logger.notice("done", metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)"])
+        return .done
+    }
+
+    private func reject(_ id: JobID, _ ledger: JobLedger, code: String, message: String) throws -> Turn {
+        let report = RejectionReport(
+            job: id.description, name: ledger.name, code: code, message: message, attempts: ledger.attempts)
+        let place = try publication.reject(id, report: report)
+        logger.notice(
+            "rejected",
+            metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)", "reason": "\(message)"])
+        return .done
+    }
+
+    /// Writes down where a job stands, for whoever lists the folders. Nothing depends on it, so a full disk does not
+    /// matter here.
+    private func note(_ id: JobID, _ ledger: inout JobLedger, state: String, reason: String?) {
+        ledger.state = state
+        ledger.reason = reason
+        do {
+            try ledger.write(to: folder.job(id), files)
+        } catch {
+            logger.warning("a job's state cannot be written", metadata: ["job": "\(id)", "reason": "\(error)"])
+        }
+    }
+}
+
+extension Scheduler {
+    /// What the worker wrote down about its failure.
+    private func failure(in job: FilePath) -> WorkerFailure? {
+        guard let bytes = try? files.read(job.appending(JobFiles.error), limit: 65_536) else { return nil }
+        return try? JSONDecoder().decode(WorkerFailure.self, from: Data(bytes))
+    }
+
+    /// The last line that the worker said in this run.
+    private func lastLine(of job: FilePath, from start: Int64) -> String? {
+        let path = job.appending(JobFiles.log)
+        guard let size = try? files.status(path)?.size, size > start,
+            let bytes = try? files.read(path, from: max(start, size - 4096), limit: 4096)
+        else { return nil }
+        let line = bytes.split(separator: UInt8(ascii: "\n")).last { !$0.allSatisfy { $0 <= 32 } }
+        return line.map { ResultName.printable(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// The step of a job's newest checkpoint.
+    private func newestCheckpoint(of id: JobID) -> Int? {
+        let names = (try? files.entries(folder.job(id))) ?? []
+        return names.compactMap { name -> Int? in
+            let text = name.string
+            guard text.hasPrefix("checkpoint-"), text.hasSuffix(".h5") else { return nil }
+            return Int(text.dropFirst("checkpoint-".count).dropLast(".h5".count))
+        }.max()
+    }
+
+    private var isDiskFull: Bool {
+        var status = statvfs()
+        guard folder.jobs.withPlatformString({ statvfs($0, &status) }) == 0 else { return false }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize) < UInt64(settings.freeSpaceFloor)
+    }
+}

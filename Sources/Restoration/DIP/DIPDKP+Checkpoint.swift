@@ -1,0 +1,57 @@
+import Checkpointing
+import KernelPrior
+import NeuralNetwork
+import Tensors
+
+extension DIPDKP {
+    /// A process that goes on where `snapshot` was taken.
+    ///
+    /// - Parameters: as those of the process that was saved; what differs shows as an error naming the dataset.
+    /// - Throws: ``CheckpointError`` for a missing or misshapen dataset.
+    public convenience init(
+        resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, dip: DIPSettings? = nil,
+        oracleKernel: Tensor<Float>? = nil
+    ) throws {
+        var dip = dip ?? DIPSettings(settings)
+        let steps = dip.kernelWarmUpSteps
+        // The kernel network is about to be overwritten: warming it up would be lost work.
+        dip.kernelWarmUpSteps = 0
+        try self.init(input: input, settings: settings, dip: dip, oracleKernel: oracleKernel)
+        self.settings.kernelWarmUpSteps = steps
+        try restore(from: snapshot)
+    }
+
+    /// The whole state: both networks with their optimisers, the sampler with its streams, the running average.
+    public func snapshot() throws -> Snapshot {
+        var snapshot = Snapshot()
+        snapshot.setAttribute("dip/step", step)
+        snapshot.setAttribute("dip/follows_chains", followsChains ? 1 : 0)
+        snapshot.setAttribute("dip/adam_step", Int(network.stepCount))
+        snapshot.set("dip/input", noise)
+        snapshot.set("dip/parameters", network.flattened(.values, trainable: true))
+        snapshot.set("dip/adam_m", network.flattened(.firstMoments, trainable: true))
+        snapshot.set("dip/adam_v", network.flattened(.secondMoments, trainable: true))
+        snapshot.set("dip/running_statistics", network.flattened(.values, trainable: false))
+        snapshot.set("dip/average/sum", average.sum)
+        snapshot.setAttribute("dip/average/count", average.count)
+        kernelNetwork.save(to: &snapshot)
+        search.save(to: &snapshot)
+        return snapshot
+    }
+
+    private func restore(from snapshot: Snapshot) throws {
+        noise = try snapshot.tensor("dip/input", shape: noise.shape)
+        try network.setInput(noise)
+        try network.setFlattened(.values, trainable: true, to: try snapshot.tensor("dip/parameters"))
+        try network.setFlattened(.firstMoments, trainable: true, to: try snapshot.tensor("dip/adam_m"))
+        try network.setFlattened(.secondMoments, trainable: true, to: try snapshot.tensor("dip/adam_v"))
+        try network.setFlattened(.values, trainable: false, to: try snapshot.tensor("dip/running_statistics"))
+        network.stepCount = Int64(try snapshot.int("dip/adam_step"))
+        average.sum = try snapshot.tensor("dip/average/sum", shape: average.sum.shape)
+        average.count = try snapshot.int("dip/average/count")
+        try kernelNetwork.restore(from: snapshot)
+        try search.restore(from: snapshot)
+        followsChains = try snapshot.int("dip/follows_chains") != 0
+        step = try snapshot.int("dip/step")
+    }
+}

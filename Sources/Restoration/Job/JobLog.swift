@@ -1,0 +1,27 @@
+import Foundation
+
+/// The job's own log, one line per event: UTC time, level, text.
+///
+/// A line that cannot be written is dropped: a full disk must not end a computation.
+struct JobLog: Sendable {
+    /// How grave an event is.
+    enum Level: String, Sendable {
+        case info
+        case warning
+        case error
+    }
+
+    let path: String
+
+    func write(_ level: Level, _ text: String) {
+        let oneLine = text.replacingOccurrences(of: "\n", with: " ")
+        let line = Array("\(Self.timeStamp()) \(level.rawValue) \(oneLine)\n".utf8)
+        guard let writer = try? FileWriter(appendingTo: path) else { return }
+        try? writer.write(line[...])
+    }
+
+    /// The present time in UTC, "2026-01-31T12:34:56.789Z".
+    static func timeStamp() -> String {
+        Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt))
+    }
+}

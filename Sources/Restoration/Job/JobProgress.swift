@@ -1,0 +1,37 @@
+public import Foundation
+
+/// The present of a running job, written as `progress.json` about once a second.
+public struct JobProgress: Sendable, Codable, Equatable {
+    /// Steps done.
+    public var step: Int
+    /// Steps to do.
+    public var total: Int
+    /// The loss of the image at the last step; nil before the first and where it is not finite.
+    public var loss: Double?
+    /// The loss of the kernel at the last step that touched it.
+    public var kernelLoss: Double?
+    /// Steps per second over the last steps; nil before the first.
+    public var rate: Double?
+    /// Seconds still to go at that rate.
+    public var eta: Double?
+    /// What the process is about: "starting", "similarity", "writing results".
+    public var phase: String
+    /// The worker's process id.
+    public var pid: Int32
+    /// When this was written.
+    public var updated: Date
+
+    enum CodingKeys: String, CodingKey {
+        case step, total, loss, rate, eta, phase, pid, updated
+        case kernelLoss = "kernel_loss"
+    }
+
+    /// The share of the steps that is done, 0 to 1.
+    public var fraction: Double { total > 0 ? Double(step) / Double(total) : 0 }
+
+    /// The progress last written for a job.
+    /// - Throws: ``FileSystemError`` or ``RestorationError`` where there is none yet.
+    public static func read(of job: JobDirectory) throws -> JobProgress {
+        try JobJSON.decode(JobProgress.self, fromFile: job.progressPath)
+    }
+}

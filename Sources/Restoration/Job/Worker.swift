@@ -1,0 +1,74 @@
+import Checkpointing
+import Foundation
+import Imaging
+
+/// Does the work of one job directory: begins or resumes it, checkpoints by the clock, and writes the result.
+///
+/// It may be killed at any instant and run again, as often as one likes: the result has the same bytes as that of a run
+/// that was left in peace (same type of machine, same number of threads).
+public struct Worker {
+    /// How a run ended, when no error ended it.
+    public enum Outcome: Sendable, Equatable {
+        /// The result is complete.
+        case finished
+        /// A stop was asked for; a checkpoint of this step was written.
+        case interrupted(step: Int)
+    }
+
+    /// What a run tells while it goes on.
+    public enum Event: Sendable {
+        /// The state after a step, or a new phase.
+        case progress(JobProgress)
+        /// A line of the job's log that the user should see.
+        case notice(String)
+    }
+
+    private let job: JobDirectory
+    private let makeProcess: RestorationProcessFactory
+    private let stop: StopRequest
+    private let observe: (Event) -> Void
+    private let limits: ImageLimits
+
+    /// A worker on a job.
+    /// - Parameters:
+    ///   - stop: asks it to write a checkpoint at the end of the present step and return.
+    ///   - limits: the greatest input that is decoded.
+    ///   - makeProcess: makes what is to be run.
+    ///   - observe: called after every step, on the thread that computes.
+    public init(
+        _ job: JobDirectory, stop: StopRequest = StopRequest(), limits: ImageLimits = .default,
+        makeProcess: @escaping RestorationProcessFactory = RestorationFactory.makeProcess,
+        observe: @escaping (Event) -> Void = { _ in }
+    ) {
+        self.job = job
+        self.stop = stop
+        self.limits = limits
+        self.makeProcess = makeProcess
+        self.observe = observe
+    }
+
+    /// Works until the result is there or a stop is asked for. It computes on the calling thread, which must not be one
+    /// of Swift's cooperative pool.
+    /// - Throws: ``Failure``; but for a job that another worker holds, it is in `error.json` and the log too.
+    public func run() throws(Failure) -> Outcome {
+        do {
+            let lock = try JobLock(job)
+            defer { withExtendedLifetime(lock) {} }
+            if job.isFinished { return .finished }
+            try FileSystem.remove(job.errorPath)
+            do {
+                let session = try WorkSession(
+                    job, stop: stop, limits: limits, makeProcess: makeProcess, observe: observe)
+                return try session.run()
+            } catch {
+                let failure = Failure(error)
+                JobLog(path: job.logPath).write(.error, failure.description)
+                // Where this cannot be written, the exit code and standard error still tell.
+                try? FileSystem.replace(job.errorPath, with: JobJSON.encode(failure), durably: true)
+                throw failure
+            }
+        } catch {
+            throw Failure(error)
+        }
+    }
+}
