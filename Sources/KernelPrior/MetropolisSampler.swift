@@ -9,7 +9,7 @@ import Tensors
 /// target itself moves with the image.
 public struct MetropolisSampler: KernelSampler {
     /// The prior that is sampled.
-    public let prior: KernelPrior
+    public private(set) var prior: KernelPrior
     /// Numbers of chains and proposals, temperatures.
     public let settings: MetropolisSettings
     /// What the last iteration gave: the L cold chains' kernels.
@@ -20,6 +20,8 @@ public struct MetropolisSampler: KernelSampler {
     /// The L chains, then the hot ones, colder first; empty before the first iteration.
     var chains: [Chain] = []
     var swapStream: RandomStream
+    /// The chains that start anew at the next iteration; empty between two iterations of a run.
+    private var restarts: [Int] = []
     var swapsProposed: UInt64 = 0
     var swapsAccepted: UInt64 = 0
     /// inverseTemperature / (2 sigma^2) of the last iteration; 0 before the first.
@@ -87,6 +89,8 @@ public struct MetropolisSampler: KernelSampler {
         } else {
             // The image has changed since: so have the losses of the states the chains are in.
             for index in chains.indices { chains[index].loss = loss.loss(of: chains[index].kernel) }
+            for index in restarts { restart(chain: index, loss) }
+            restarts = []
         }
         let variance = max(
             noiseVariance ?? residualVariance(chains.map(\.loss), count: loss.count), .leastNormalMagnitude)
@@ -104,6 +108,19 @@ public struct MetropolisSampler: KernelSampler {
             weights: settings.weighting.weights(for: losses, variance: variance / settings.inverseTemperature))
         last = sample
         return sample
+    }
+
+    /// Continues with another prior, of the same kernel size.
+    ///
+    /// Chains whose category the new prior does not know start anew in it at the next iteration, and where it knows
+    /// several, every second chain does so in a category it is not in: the others carry on what was found.
+    public mutating func open(to prior: KernelPrior) {
+        precondition(prior.kernelSize == self.prior.kernelSize, "a sampler's kernels keep their size")
+        self.prior = prior
+        restarts = chains.indices.filter { index in
+            !prior.settings.family.categories.contains(chains[index].latent.category)
+                || prior.settings.family == .auto && index % 2 == 1
+        }
     }
 
     /// The temperature of a chain, in units of that of the L cold ones.
@@ -128,6 +145,20 @@ public struct MetropolisSampler: KernelSampler {
             latent: start.latent, kernel: start.kernel, loss: start.loss,
             steps: [Double](repeating: 0.3, count: moves), proposed: [UInt64](repeating: 0, count: moves),
             accepted: [UInt64](repeating: 0, count: moves), stream: stream)
+    }
+
+    /// Puts a chain where the best of many draws from the category that it is not in explains the present image best.
+    private mutating func restart(chain index: Int, _ loss: some KernelLoss) {
+        let category: KernelCategory = chains[index].latent.category == .gaussian ? .motion : .gaussian
+        for draw in 0..<settings.initialDraws * 10 {
+            let latent = prior.draw(category, from: &chains[index].stream)
+            let kernel = prior.kernel(of: latent)
+            let value = loss.loss(of: kernel)
+            guard draw == 0 || value < chains[index].loss else { continue }
+            chains[index].latent = latent
+            chains[index].kernel = kernel
+            chains[index].loss = value
+        }
     }
 
     private mutating func propose(_ index: Int, _ precision: Double, _ loss: some KernelLoss) {

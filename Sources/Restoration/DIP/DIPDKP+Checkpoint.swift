@@ -25,7 +25,6 @@ extension DIPDKP {
     public func snapshot() throws -> Snapshot {
         var snapshot = Snapshot()
         snapshot.setAttribute("dip/step", step)
-        snapshot.setAttribute("dip/follows_chains", followsChains ? 1 : 0)
         snapshot.setAttribute("dip/adam_step", Int(network.stepCount))
         snapshot.set("dip/input", noise)
         snapshot.set("dip/parameters", network.flattened(.values, trainable: true))
@@ -34,7 +33,7 @@ extension DIPDKP {
         snapshot.set("dip/running_statistics", network.flattened(.values, trainable: false))
         snapshot.set("dip/average/sum", average.sum)
         snapshot.setAttribute("dip/average/count", average.count)
-        kernelNetwork.save(to: &snapshot)
+        if !settings.imageFollowsChains { kernelNetwork.save(to: &snapshot) }
         search.save(to: &snapshot)
         return snapshot
     }
@@ -49,9 +48,8 @@ extension DIPDKP {
         network.stepCount = Int64(try snapshot.int("dip/adam_step"))
         average.sum = try snapshot.tensor("dip/average/sum", shape: average.sum.shape)
         average.count = try snapshot.int("dip/average/count")
-        try kernelNetwork.restore(from: snapshot)
-        try search.restore(from: snapshot)
-        followsChains = try snapshot.int("dip/follows_chains") != 0
+        if !settings.imageFollowsChains { try kernelNetwork.restore(from: snapshot) }
+        try search.restore(from: snapshot, prior: kernelPrior)
         step = try snapshot.int("dip/step")
     }
 }

@@ -15,15 +15,13 @@ public final class DIPDKP: RestorationProcess {
     var settings: DIPSettings
     let network: Network
     var noise: Tensor<Float>
-    private let kernelPrior: KernelPrior
+    let kernelPrior: KernelPrior
     private let oracleKernel: Tensor<Float>?
 
     var kernelNetwork: KernelNetwork
     var search: KernelSearch
     private var dataTerm: DataTerm
     var average: ImageAverage
-    /// Whether the image follows the chains' kernel; once set it stays.
-    var followsChains = false
     private var imageGradient: Tensor<Float>
     private var kernelGradient: Tensor<Float>
 
@@ -70,7 +68,7 @@ public final class DIPDKP: RestorationProcess {
         search = try KernelSearch(prior: kernelPrior, settings: dip, seed: settings.seed)
         var warmUpStream = RandomStream(seed: settings.seed, name: "kernel_network/warm_up")
         let start = kernelPrior.kernel(of: kernelPrior.draw(from: &warmUpStream))
-        if oracleKernel == nil {
+        if oracleKernel == nil && !dip.imageFollowsChains {
             kernelNetwork.warmUp(towards: start, steps: dip.kernelWarmUpSteps, rate: dip.kernelRate)
         }
         dataTerm = DataTerm(
@@ -84,12 +82,14 @@ public final class DIPDKP: RestorationProcess {
     /// The kernel that the image is restored with at present, `[n, n]`.
     public var kernel: Tensor<Float> {
         if let oracleKernel { return oracleKernel }
-        if followsChains, let kernel = search.last?.kernel { return kernel }
+        if settings.imageFollowsChains, let kernel = search.last?.kernel { return kernel }
         return kernelNetwork.output
     }
 
     /// The image network's latest output, `[channels, s height, s width]`.
     public var image: Tensor<Float> { network.result }
+
+    private var trainsKernelNetwork: Bool { oracleKernel == nil && !settings.imageFollowsChains }
 
     /// One step of Algorithm 2.
     public func advance() throws -> StepRecord {
@@ -99,27 +99,21 @@ public final class DIPDKP: RestorationProcess {
         let losses = dataTerm.evaluate(
             image: network.result, kernel: kernel, usesSimilarity: usesSimilarity, imageGradient: &imageGradient,
             kernelGradient: &kernelGradient)
-        if oracleKernel == nil && !followsChains { followData() }
+        if trainsKernelNetwork { followData() }
         if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps) { average.add(network.result) }
         try network.backward(imageGradient)
         network.adamStep(rate: settings.imageRate)
         defer { step += 1 }
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,
-            phase: usesSimilarity ? "similarity" : followsChains ? "chains" : "network")
+            phase: usesSimilarity ? "SSIM" : "MSE")
     }
 
     /// Random kernel sampling with the present image, and one step of the kernel network towards what it found.
     private func sampleKernels() {
-        let quadratic = dataTerm.quadratic(of: network.result)
-        let sample = search.sample(quadratic)
-        if !followsChains, let share = settings.handoverShare, Double(step) >= share * Double(settings.steps) {
-            followsChains =
-                sample.spread <= settings.handoverSpread
-                && quadratic.loss(of: sample.kernel)
-                    <= settings.handoverLossRatio * quadratic.loss(of: kernelNetwork.output)
-        }
-        guard !followsChains else { return }
+        if Double(step) >= settings.coarseShare * Double(settings.steps) { search.open(to: kernelPrior) }
+        let sample = search.sample(dataTerm.quadratic(of: network.result))
+        guard trainsKernelNetwork else { return }
         kernelNetwork.zeroGradients()
         kernelNetwork.backward(sample.guidance(at: kernelNetwork.output).gradient)
         kernelNetwork.adamStep(rate: settings.kernelRate)

@@ -31,13 +31,11 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public var weighting = KernelWeighting.inverseLoss
     /// Whether the prior is drawn from the authors' wider range of variances.
     public var usesPaperPrior = false
-    /// From which share of the steps on the image may follow the chains' kernel instead of the network's; nil never.
-    public var handoverShare: Double?
-    /// The chains take over only if they agree: their relative spread is at most this.
-    public var handoverSpread = 0.1
-    /// The chains take over only if their kernel explains the input better: its error is at most this share of the
-    /// network kernel's.
-    public var handoverLossRatio = 1.0
+    /// Whether the image follows the mean kernel of the Metropolis chains rather than the kernel network's.
+    public var imageFollowsChains = false
+    /// The first share of the steps in which the chains know Gaussians only, whatever the family: they find how wide
+    /// the blur is and where it points before its shape is asked for.
+    public var coarseShare = 0.0
     /// The last share of the steps, whose images are averaged; 0 takes the last image.
     public var averagedShare = 0.0
 
@@ -50,13 +48,18 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     }
 
     /// The best settings found; Docs/quality.md has the measurements that chose them.
+    ///
+    /// The chains lead from the first step on. They begin with the widest blur that the prior knows, which a blank image
+    /// calls for, and narrow as the image gains detail: the image is never sharpened for a blur that it later turns
+    /// out not to have.
     public static var standard: DIPSettings {
-        var settings = DIPSettings(steps: 400)
-        settings.kernelRate = 5e-4
-        settings.centroidWeight = 0.01
+        var settings = DIPSettings(steps: 500)
+        settings.similarityShare = 1
+        settings.imageRate = 1e-2
         settings.sampler = .metropolis
-        settings.handoverShare = 0.4
-        settings.averagedShare = 0.2
+        settings.imageFollowsChains = true
+        settings.coarseShare = 0.3
+        settings.averagedShare = 0.1
         return settings
     }
 
@@ -64,7 +67,14 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public init(_ settings: RestorationSettings) {
         self = settings.preset == .paper ? .paper : .standard
         if let steps = settings.steps { self.steps = steps }
-        if let sampler = settings.sampler { self.sampler = sampler }
+        guard let sampler = settings.sampler, sampler != self.sampler else { return }
+        self.sampler = sampler
+        if sampler == .independent {
+            // Draws lead nowhere by themselves: the kernel network has to.
+            imageFollowsChains = false
+            kernelRate = 2e-4
+            centroidWeight = 0.01
+        }
     }
 
     init(steps: Int) { self.steps = steps }

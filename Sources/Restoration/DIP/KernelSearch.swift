@@ -9,6 +9,7 @@ struct KernelSearch {
     }
 
     private var sampler: Sampler
+    private var isOpen = false
 
     init(prior: KernelPrior, settings: DIPSettings, seed: UInt64) throws {
         switch settings.sampler {
@@ -19,8 +20,24 @@ struct KernelSearch {
         case .metropolis:
             var chains = MetropolisSettings()
             chains.chains = settings.draws
-            sampler = .metropolis(try MetropolisSampler(prior: prior, settings: chains, seed: seed))
+            chains.renewalInterval = 20
+            var first = prior
+            if settings.coarseShare > 0 {
+                var coarse = prior.settings
+                coarse.family = .gaussian
+                first = try KernelPrior(settings: coarse)
+            }
+            sampler = .metropolis(try MetropolisSampler(prior: first, settings: chains, seed: seed))
         }
+    }
+
+    /// Lets chains that knew one family only move in all of `prior`'s.
+    mutating func open(to prior: KernelPrior) {
+        guard !isOpen, case .metropolis(var metropolis) = sampler else { return }
+        isOpen = true
+        guard metropolis.prior != prior else { return }
+        metropolis.open(to: prior)
+        sampler = .metropolis(metropolis)
     }
 
     /// What the last call of ``sample(_:)`` gave.
@@ -45,13 +62,16 @@ struct KernelSearch {
     }
 
     func save(to snapshot: inout Snapshot) {
+        snapshot.setAttribute("mcmc/is_open", isOpen ? 1 : 0)
         switch sampler {
         case .independent(let sampler): sampler.save(to: &snapshot)
         case .metropolis(let sampler): sampler.save(to: &snapshot)
         }
     }
 
-    mutating func restore(from snapshot: Snapshot) throws {
+    /// - Parameter prior: what the chains had been opened to, if they had.
+    mutating func restore(from snapshot: Snapshot, prior: KernelPrior) throws {
+        if try snapshot.int("mcmc/is_open") != 0 { open(to: prior) }
         switch sampler {
         case .independent(var independent):
             try independent.restore(from: snapshot)
