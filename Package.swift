@@ -88,7 +88,9 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
-        .executableTarget(name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser],
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
             swiftSettings: swiftSettings),

@@ -28,5 +28,6 @@ public struct BFloat16: TensorScalar, Hashable {
     /// This number in single precision, exactly.
     public var float: Float { Float(bitPattern: UInt32(bitPattern) << 16) }
 
+    /// Positive zero.
     public static let zero = BFloat16(bitPattern: 0)
 }

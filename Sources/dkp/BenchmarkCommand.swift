@@ -82,7 +82,9 @@ struct TrainingStepBenchmark: ParsableCommand {
             print(String(decoding: try encoder.encode(report), as: UTF8.self))
         } else {
             print("\(report.precision): \(report.secondsPerStep) s per step, peak \(report.peakBytes >> 20) MiB")
-            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) { print("  \(times) x \(name)") }
+            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) {
+                print("  \(times) x \(name)")
+            }
         }
     }
 }

@@ -126,11 +126,11 @@ import Testing
                     try folder.create(LocalFileSystem())
                     let dying = MortalFileSystem(changes: first)
                     let action = try start(folder, dying, id)
-                    do { try action() } catch where dying.isDead {}
+                    do { try action() } catch  where dying.isDead {}
                     isComplete = !dying.isDead
 
                     let dyingToo = MortalFileSystem(changes: second)
-                    do { try restart(folder, dyingToo, goOn) } catch where dyingToo.isDead {}
+                    do { try restart(folder, dyingToo, goOn) } catch  where dyingToo.isDead {}
                     isRecoveryComplete = !dyingToo.isDead
 
                     try restart(folder, MortalFileSystem(changes: .max), goOn)

@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct `The inbox` {
     @Test(arguments: [
-        ("cat.png", InboxRules.NameKind.work), ("text", .work), (".cat.png.X3a2", .temporary), ("cat.png.part", .temporary),
+        ("cat.png", InboxRules.NameKind.work), ("text", .work), (".cat.png.X3a2", .temporary),
+        ("cat.png.part", .temporary),
         ("cat.TMP", .temporary), ("cat.crdownload", .temporary), ("cat.png~", .temporary), ("cat.png.yaml", .settings),
         ("dkp.yaml", .settings), ("tmp.png", .work), ("part", .work),
     ]) func `tells work from other names`(name: String, kind: InboxRules.NameKind) throws {

@@ -19,10 +19,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (1, 0x3F80), (1 + 0x1p-8, 0x3F80), (1 + 0x3p-8, 0x3F82), (-2.5, 0xC020), (.infinity, 0x7F80),
-        (0x1.FFFFFEp127, 0x7F80),
-    ] as [(Float, UInt16)])
+    @Test(
+        arguments: [
+            (1, 0x3F80), (1 + 0x1p-8, 0x3F80), (1 + 0x3p-8, 0x3F82), (-2.5, 0xC020), (.infinity, 0x7F80),
+            (0x1.FFFFFEp127, 0x7F80),
+        ] as [(Float, UInt16)])
     func `bfloat16 rounds to nearest, ties to even`(value: Float, bits: UInt16) {
         #expect(BFloat16(value).bitPattern == bits)
     }

@@ -92,7 +92,8 @@ public struct Daemon: Sendable {
         }
         guard program.withPlatformString({ access($0, X_OK) }) == 0 else {
             throw DaemonError(
-                .worker, "\(program.readable): no program that can be run; give the path of dkp as the setting \"worker\"")
+                .worker,
+                "\(program.readable): no program that can be run; give the path of dkp as the setting \"worker\"")
         }
         return program
     }

@@ -20,6 +20,7 @@ public struct StandardErrorLogHandler: LogHandler {
         isJournal = Self.goesToJournal
     }
 
+    /// One entry of the metadata that every line of this logger carries.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }

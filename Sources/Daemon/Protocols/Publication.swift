@@ -118,9 +118,11 @@ package struct Publication: Sendable {
     static func originalName(for name: String) -> String {
         guard let dot = name.lastIndex(of: ".") else { return "original" }
         let suffix = name[name.index(after: dot)...]
-        let isPlain = (1...8).contains(suffix.utf8.count) && suffix.utf8.allSatisfy { byte in
-            48...57 ~= byte || 65...90 ~= byte || 97...122 ~= byte
-        }
+        let isPlain =
+            (1...8).contains(suffix.utf8.count)
+            && suffix.utf8.allSatisfy { byte in
+                48...57 ~= byte || 65...90 ~= byte || 97...122 ~= byte
+            }
         return isPlain ? "original.\(suffix)" : "original"
     }
 

@@ -136,8 +136,9 @@ public struct NetworkGraph: Sendable {
         initialWeight: Float = 1, epsilon: Float = 1e-5
     ) throws(NeuralNetworkError) -> Node {
         let entry = entries[x.index]
-        if let residual, entries[residual.index].segments != entry.segments
-            || entries[residual.index].height != entry.height || entries[residual.index].width != entry.width
+        if let residual,
+            entries[residual.index].segments != entry.segments
+                || entries[residual.index].height != entry.height || entries[residual.index].width != entry.width
         {
             throw .shape("\(name): the residual's shape differs from the normalized map's")
         }

@@ -288,11 +288,11 @@ final class ConvolutionOperation: Operation {
     private func reorder(
         _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView
     ) throws(NeuralNetworkError) -> Primitive {
-        var source_ = from.value
-        var target_ = layout.value
+        var sourceLayout = from.value
+        var targetLayout = layout.value
         let engine = compute.engine
         let description = try PrimitiveDescription.make("reorder of \(name)") {
-            dnnl_reorder_primitive_desc_create(&$0, &source_, engine, &target_, engine, $1)
+            dnnl_reorder_primitive_desc_create(&$0, &sourceLayout, engine, &targetLayout, engine, $1)
         }
         var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
         if description.scratchByteCount > 0 { arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description))) }

@@ -33,7 +33,8 @@ final class MapOperation: Operation {
         planner.memory.use(x.buffer, at: .forward(operation))
         planner.memory.use(y.buffer, at: .forward(operation))
         if case .maxPool = kind {
-            let choice = planner.memory.buffer(byteCount: y.geometry.physicalChannels * y.geometry.height * y.geometry.width)
+            let choice = planner.memory.buffer(
+                byteCount: y.geometry.physicalChannels * y.geometry.height * y.geometry.width)
             planner.memory.use(choice, at: .forward(operation))
             if dy != nil { planner.memory.use(choice, at: .backward(operation)) }
             choiceBuffer = choice

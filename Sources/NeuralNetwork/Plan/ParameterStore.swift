@@ -48,7 +48,8 @@ final class ParameterStore {
             let segments = description.inputSegments.isEmpty ? shape : description.inputSegments
             let layout = ChannelLayout(segments: segments, block: block)
             return Slot(
-                offset: 0, physicalShape: [layout.physicalCount], elementOffsets: layout.physicalIndices.map(Int32.init))
+                offset: 0, physicalShape: [layout.physicalCount], elementOffsets: layout.physicalIndices.map(Int32.init)
+            )
         }
         let out = ChannelLayout(segments: [shape[0]], block: block)
         let input = ChannelLayout(segments: description.inputSegments, block: block)

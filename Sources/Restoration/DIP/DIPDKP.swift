@@ -56,7 +56,8 @@ public final class DIPDKP: RestorationProcess {
         var stream = RandomStream(seed: settings.seed, name: "dip/input")
         let noiseCount = description.inputChannels * height * width
         noise = Tensor(
-            shape: [description.inputChannels, height, width], (0..<noiseCount).map { _ in Float(stream.uniform() * 0.1) })
+            shape: [description.inputChannels, height, width],
+            (0..<noiseCount).map { _ in Float(stream.uniform() * 0.1) })
         try network.setInput(noise)
 
         let priorSettings =

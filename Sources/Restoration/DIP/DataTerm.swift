@@ -59,4 +59,3 @@ struct DataTerm {
         return form
     }
 }
-
