@@ -102,7 +102,7 @@ let package = Package(
         tests("ImagingTests", ["Imaging", "HDF5"]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
-        tests("NeuralNetworkTests", ["NeuralNetwork"]),
+        tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration"]),

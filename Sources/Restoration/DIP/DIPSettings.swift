@@ -55,7 +55,6 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public static var standard: DIPSettings {
         var settings = DIPSettings(steps: 500)
         settings.similarityShare = 1
-        settings.imageRate = 1e-2
         settings.sampler = .metropolis
         settings.imageFollowsChains = true
         settings.coarseShare = 0.3
