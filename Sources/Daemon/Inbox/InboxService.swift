@@ -99,13 +99,20 @@ struct InboxService: Service {
         guard state.hasUnfinishedClaims else { return }
         do {
             try maker.recover()
-            for id in try claim.unfinished() {
-                try claim.finish(id)
-                await submit(id)
-            }
             state.hasUnfinishedClaims = false
+            for id in try claim.unfinished() {
+                do {
+                    try claim.finish(id)
+                    await submit(id)
+                } catch {
+                    // The others are not to wait for this one.
+                    logger.error("a claim cannot be completed now", metadata: ["reason": "\(error)"])
+                    state.hasUnfinishedClaims = true
+                }
+            }
         } catch {
-            logger.error("a claim cannot be completed now", metadata: ["reason": "\(error)"])
+            logger.error("claims cannot be completed now", metadata: ["reason": "\(error)"])
+            state.hasUnfinishedClaims = true
         }
     }
 

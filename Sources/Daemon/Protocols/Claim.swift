@@ -94,12 +94,13 @@ package struct Claim: Sendable {
         guard try files.status(dropped) != nil, let name = try files.entries(dropped).first else {
             return try abandon(claim)
         }
-        let input = dropped.appending(name)
-        guard let status = try files.status(input), status.kind == .regular else {
-            try files.renameExclusively(input, to: folder.inbox.appending(name))
+        let claimed = dropped.appending(name)
+        guard let status = try files.status(claimed), status.kind == .regular else {
+            try files.renameExclusively(claimed, to: folder.inbox.appending(name))
             return try abandon(claim)
         }
         let settings = try takeSettings(of: name, in: claim)
+        let input = try renameToText(claimed, name)
         do {
             try limits.check(input, size: status.size, files)
             let resolved = try resolve(settings, of: name)
@@ -135,6 +136,14 @@ package struct Claim: Sendable {
 }
 
 extension Claim {
+    /// Gives a claimed file whose name is no UTF-8 one that is: from here on paths travel as text.
+    private func renameToText(_ path: FilePath, _ name: FilePath.Component) throws(FileError) -> FilePath {
+        if FilePath.Component(name.string) == name { return path }
+        let renamed = path.removingLastComponent().appending("\(ResultName.make(from: name)).png")
+        try files.renameExclusively(path, to: renamed)
+        return renamed
+    }
+
     /// Copies the settings that lie beside a dropped file into its claim, while both are still in the inbox.
     private func keepSettings(of name: FilePath.Component, in claim: FilePath) throws(FileError) {
         guard let settingsName = Self.settingsName(of: name) else { return }
