@@ -8,8 +8,7 @@ import Restoration
 /// What a checkpoint costs the steps: the time they wait for it, and their slowing while it is written.
 struct CheckpointBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "checkpoint", abstract: "DIP-DKP on a square input, with and without checkpoints written beside it."
-    )
+        commandName: "checkpoint", abstract: "DIP-DKP on a square input, with and without checkpoints beside it.")
 
     @Option(help: "Rows and columns of the input, at least 16.") var size = 63
     @Option(help: "The scale factor.") var scale = 4
@@ -17,7 +16,7 @@ struct CheckpointBenchmark: ParsableCommand {
     @Option(help: "Checkpoints measured.") var checkpoints = 5
     @Option(help: "Steps between two checkpoints beside which nothing is written.") var steps = 3
     @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
-    @Option(help: ArgumentHelp("Where checkpoints are written; removed again. (default: the system's temporary folder)"))
+    @Option(help: ArgumentHelp("Where checkpoints are written for the while. (default: the temporary folder)"))
     var directory: String?
     @Flag(help: "Print JSON.") var json = false
 

@@ -13,7 +13,7 @@ struct EvaluateCommand: ParsableCommand {
     var reference: String
     @Option(help: "The scale factor: 2, 3, 4 or 8.")
     var scale: Int
-    @Option(help: ArgumentHelp("The low-resolution image: its bicubic enlargement is measured too.", valueName: "LR.png"))
+    @Option(help: ArgumentHelp("The low-resolution image: measures its bicubic enlargement too.", valueName: "LR.png"))
     var input: String?
     @Option(help: ArgumentHelp("The estimated kernel (a kernel file or a result.h5).", valueName: "K.h5"))
     var kernel: String?

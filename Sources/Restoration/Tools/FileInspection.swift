@@ -66,7 +66,7 @@ public struct FileInspection: Sendable, Encodable {
         do throws(CheckpointError) {
             // Verifies what has an end mark before the HDF5 library, which damage can crash, sees any of it.
             tree = try SnapshotFile.tree(of: path)
-        } catch where error.code == .damaged {
+        } catch  where error.code == .damaged {
             isIntact = false
             damage = error.message
             return
@@ -92,7 +92,11 @@ public struct FileInspection: Sendable, Encodable {
         for attribute in node.attributes {
             attributes[inside(attribute.name)] = attribute.value.map(Self.text) ?? "(not readable)"
         }
-        if node.dataset != nil { datasets.append(try Self.summary(path, in: file)) }
+        if let problem = node.problem {
+            isIntact = false
+            damage = problem
+        }
+        if node.dataset != nil, node.problem == nil { datasets.append(try Self.summary(path, in: file)) }
         for child in node.children { try visit(child, at: inside(child.name), in: file) }
     }
 
