@@ -66,7 +66,8 @@ public struct FileInspection: Sendable, Encodable {
         do throws(CheckpointError) {
             // Verifies what has an end mark before the HDF5 library, which damage can crash, sees any of it.
             tree = try SnapshotFile.tree(of: path)
-        } catch  where error.code == .damaged {
+        } catch {
+            guard error.code == .damaged else { throw error }
             isIntact = false
             damage = error.message
             return
