@@ -89,7 +89,11 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(
-            name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser],
+            name: "dkp",
+            dependencies: [
+                "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors", "CParallel",
+                argumentParser,
+            ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
