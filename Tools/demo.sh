@@ -2,14 +2,14 @@
 # Restores a sample image through the daemon, in a state folder of its own, and scores the result.
 #   DKP_DEMO_STATE     the folder (default: demo-state in the checkout; made anew)
 #   DKP_DEMO_STEPS     steps (default 100: fewer than the preset's, so that it ends in some minutes at most)
-#   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 192)
+#   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 160)
 #   DKP_DEMO_PROGRAMS  where dkp and dkpd are (default: .build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 state=${DKP_DEMO_STATE:-$PWD/demo-state}
 steps=${DKP_DEMO_STEPS:-100}
-size=${DKP_DEMO_SIZE:-192}
+size=${DKP_DEMO_SIZE:-160}
 bin=${DKP_DEMO_PROGRAMS:-$PWD/.build/release}
 time_limit=900
 daemon=
