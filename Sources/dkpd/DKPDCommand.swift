@@ -29,6 +29,10 @@ struct DKPDCommand: AsyncParsableCommand {
     func run() async throws {
         // A reader of our log that goes away must not end the daemon.
         signal(SIGPIPE, SIG_IGN)
+        // Until the services run and take signals over there is no worker to wait for, and every step of starting may
+        // be the last.
+        signal(SIGTERM) { _ in _exit(0) }
+        signal(SIGINT) { _ in _exit(0) }
         do {
             var settings = try config.map { try DaemonSettings(file: Self.absolute($0)) } ?? DaemonSettings()
             if let stateDir { settings.stateDirectory = Self.absolute(stateDir) }

@@ -135,8 +135,11 @@ import Testing
                 == .refused(code: "truncated", message: "cat.png: ends early; send it again"))
     }
 
-    @Test(arguments: ["busy", "no_space"]) func `do not blame the job for what lies outside it`(code: String) {
-        let failure = WorkerFailure(code: code, message: "wait")
+    @Test func `do not blame the job for what lies outside it`() {
+        let failure = WorkerFailure(code: "no_space", message: "wait")
         #expect(WorkerVerdict(.exited(74), failure: failure, message: nil) == .hindered("wait"))
+        #expect(WorkerVerdict(.exited(74), failure: nil, message: "busy") == .hindered("busy"))
+        let broken = WorkerFailure(code: "input_output", message: "bad sector")
+        #expect(WorkerVerdict(.exited(74), failure: broken, message: nil) == .failed("exit status 74: bad sector"))
     }
 }

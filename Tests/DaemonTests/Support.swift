@@ -4,6 +4,7 @@ import Glibc
 import Restoration
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The real file system, until the process "dies": after a number of changes every further call fails, reading too.
@@ -99,6 +100,17 @@ struct Protocols {
     }
 }
 
+/// Runs `body` with a fresh directory in memory, where there is such a thing: for the tests of what the death of a
+/// process leaves, of which there are thousands, and which no disk need take part in.
+func withMemoryDirectory(_ body: (FilePath) throws -> Void) throws {
+    let memory = "/dev/shm"
+    guard access(memory, W_OK) == 0 else { return try withTemporaryDirectory { try body(FilePath($0)) } }
+    let path = FilePath(memory).appending("dkp-test-\(UUID().uuidString)")
+    try LocalFileSystem().makeDirectory(path)
+    defer { try? LocalFileSystem().removeTree(path) }
+    try body(path)
+}
+
 /// A component of a path, or a test failure.
 func component(_ name: String) throws -> FilePath.Component { try #require(FilePath.Component(name)) }
 
@@ -118,13 +130,16 @@ func drop(_ text: String, _ path: FilePath) throws {
 }
 
 /// Waits until something holds, for at most 30 seconds.
-func wait(for what: String, sourceLocation: SourceLocation = #_sourceLocation, until holds: () throws -> Bool)
+func wait(
+    for what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation,
+    until holds: () throws -> Bool
+)
     async throws
 {
     let end = ContinuousClock.now + .seconds(30)
     while try !holds() {
         guard ContinuousClock.now < end else {
-            Issue.record("waited 30 s for \(what)", sourceLocation: sourceLocation)
+            Issue.record("waited 30 s for \(what())", sourceLocation: sourceLocation)
             throw Timeout()
         }
         try await Task.sleep(for: .milliseconds(20))

@@ -91,7 +91,6 @@ package struct InboxScanner {
             throw FileError(code, operation: "read", path: path)
         }
         defer { close(descriptor) }
-        told[name] = nil
         // Its time may stand still while its writer takes a pause: as far as the system can tell, ask.
         return dkp_is_open_for_writing(descriptor) != 1
     }

@@ -86,9 +86,8 @@ struct InboxService: Service {
         let id = state.identifiers.next(now: Int64(Date().timeIntervalSince1970 * 1000))
         do {
             guard try claim.claim(name, as: id) else { return }
-            let readable = ResultName.printable(name.string)
-            logger.info("claimed", metadata: ["name": "\(readable)", "job": "\(id)"])
-            await queue.submit(.init(id: id, ledger: JobLedger(name: readable, claimed: Date())))
+            logger.info("claimed", metadata: ["name": "\(name.string)", "job": "\(id)"])
+            await queue.submit(.init(id: id, ledger: JobLedger(name: name.string, claimed: Date())))
         } catch {
             state.scanner.leaveAlone(name, "it cannot be claimed now: \(error)")
             state.hasUnfinishedClaims = true

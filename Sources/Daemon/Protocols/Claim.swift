@@ -42,11 +42,12 @@ package struct Claim: Sendable {
     /// The largest settings file that is read, in bytes.
     static let settingsLimit = 65_536
 
-    /// The name of the file with one image's own settings.
+    /// The name of the file with one image's own settings; nil if no file can have it, being too long.
     package static func settingsName(of name: FilePath.Component) -> FilePath.Component? {
         // Built from bytes: a name need not be text.
         name.withPlatformString { pointer in
             var bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)))
+            guard bytes.count + 5 <= 255 else { return nil }
             bytes += ".yaml".utf8.map { CChar(bitPattern: $0) } + [0]
             return bytes.withUnsafeBufferPointer { buffer in
                 buffer.baseAddress.flatMap { FilePath.Component(platformString: $0) }
@@ -102,7 +103,7 @@ package struct Claim: Sendable {
         do {
             try limits.check(input, size: status.size, files)
             let resolved = try resolve(settings, of: name)
-            try maker.makeJob(id, input: input, name: ResultName.printable(name.string), settings: resolved)
+            try maker.makeJob(id, input: input, name: name.string, settings: resolved)
         } catch let error as InputLimits.Excess {
             return try reject(claim, as: id, name: name, code: "too_large", message: error.message)
         } catch let error as UnusableSettings {
@@ -182,10 +183,10 @@ extension Claim {
         _ claim: FilePath, as id: JobID, name: FilePath.Component, code: String, message: String
     ) throws(FileError) {
         let rejection = claim.appending(JobFiles.rejection)
-        try JobLedger(name: ResultName.printable(name.string), claimed: Date()).write(to: claim, files)
+        try JobLedger(name: name.string, claimed: Date()).write(to: claim, files)
         try files.ensureDirectory(rejection)
         let report = RejectionReport(
-            job: id.description, name: ResultName.printable(name.string), code: code, message: message, attempts: [])
+            job: id.description, name: name.string, code: code, message: message, attempts: [])
         try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
         try files.rename(claim, to: folder.job(id))
         try files.synchronise(folder.jobs)

@@ -25,7 +25,9 @@ package enum WorkerVerdict: Sendable, Equatable {
             case .exited(78):
                 .refused(code: failure?.code ?? "bad_settings", message: said ?? "the settings are not usable")
             case .exited(75): .stopped
-            case .exited where failure?.code == "busy" || failure?.code == "no_space": .hindered(said ?? "\(end)")
+            case .exited where failure?.code == "no_space": .hindered(said ?? "\(end)")
+            // A worker writes down every failure of its own but that the job was not free; or it could write nothing.
+            case .exited(74) where failure == nil: .hindered(said ?? "\(end)")
             case .exited, .killed: .failed(said.map { "\(end): \($0)" } ?? "\(end)")
             }
     }

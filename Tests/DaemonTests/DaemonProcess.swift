@@ -1,0 +1,157 @@
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+/// The programs of this package, as the build made them.
+enum Programs {
+    /// The path of a program beside the running test program.
+    static func path(_ name: String) throws -> String {
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let path = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
+        try #require(FileManager.default.isExecutableFile(atPath: path), "no \(path): build it first")
+        return path
+    }
+
+    /// Runs a program to its end and returns its exit status and what it wrote to standard error.
+    static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, errors: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try path(name))
+        process.arguments = arguments
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+}
+
+/// A real dkpd on a state folder of its own.
+final class DaemonProcess {
+    /// Where everything of this test is.
+    let root: FilePath
+    /// The state folder.
+    let state: FilePath
+    private let process = Process()
+    private var watchesBefore = 0
+
+    /// Starts a daemon in `root/state` with quick settings.
+    /// - Parameter worker: nil for the real one.
+    init(_ root: FilePath, worker: FilePath?, settings: String = "") throws {
+        self.root = root
+        state = root.appending("state")
+        let configuration = root.appending("dkpd.yaml")
+        try drop(
+            """
+            settle_time: 0.2
+            rescan_interval: 0.5
+            retry_delay: 0.1
+            \(worker.map { "worker: \($0)" } ?? "")
+            \(settings)
+            """, configuration)
+        process.executableURL = URL(fileURLWithPath: try Programs.path("dkpd"))
+        process.arguments = ["--config", configuration.string, "--state-dir", state.string]
+        let log = root.appending("dkpd.log").string
+        if !FileManager.default.fileExists(atPath: log) { try drop("", FilePath(log)) }
+        let handle = try #require(FileHandle(forWritingAtPath: log))
+        try handle.seekToEnd()
+        watchesBefore = self.log.components(separatedBy: "watching inbox").count
+        process.standardError = handle
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    /// What all daemons of this test have logged.
+    var log: String { (try? text(root.appending("dkpd.log"))) ?? "" }
+
+    /// The names in one of its folders, none if it is not there yet.
+    func list(_ folder: String) -> [String] { (try? names(state.appending(folder))) ?? [] }
+
+    /// Waits until the inbox is watched.
+    func waitUntilReady() async throws {
+        let id = process.processIdentifier
+        try await wait(for: "the daemon to be ready; its log: \(log)") {
+            guard process.isRunning else {
+                Issue.record("the daemon ended: \(log)")
+                throw Timeout()
+            }
+            return log.components(separatedBy: "watching inbox").count > watchesBefore
+                && (try? text(state.appending("dkpd.lock"))) == "\(id)\n"
+        }
+    }
+
+    /// Asks it to stop, and returns its exit status and how long it took.
+    func stop() async throws -> (status: Int32, duration: Duration) {
+        let start = ContinuousClock.now
+        kill(process.processIdentifier, SIGTERM)
+        try await wait(for: "the daemon to stop; its log: \(log)") { !process.isRunning }
+        if process.terminationStatus != 0 { Issue.record("the daemon ended badly: \(log)") }
+        return (process.terminationStatus, ContinuousClock.now - start)
+    }
+
+    /// Kills it as kill -9 does, leaving its workers alone.
+    func killAtOnce() async throws {
+        kill(process.processIdentifier, SIGKILL)
+        try await wait(for: "the daemon to die") { !process.isRunning }
+    }
+}
+
+/// A worker that keeps the contract of `dkp work` and does as its input says, for the tests of scheduling alone.
+enum FakeWorker {
+    /// Writes the program and returns its path.
+    static func make(in root: FilePath) throws -> FilePath {
+        let path = root.appending("fake-worker")
+        try drop(script, path)
+        #expect(chmod(path.string, 0o755) == 0)
+        return path
+    }
+
+    /// Each run takes the job's lock, or exits 74. The input's first word says what to do:
+    /// ok; slow (20 checkpoints, 50 ms apart); bad (exit 65); settings (78); broken (70); flaky (70 twice, then ok);
+    /// stubborn (hears no SIGTERM); empty (0 without a result); killed (by a signal, without getting on).
+    private static let script = """
+        #!/bin/bash
+        [ "$1" = work ] || exit 64
+        cd "$2" || exit 66
+        exec 9>>lock
+        flock -n 9 || { echo busy >> busy.log; exit 74; }
+        : > error.json; rm error.json
+        finish() {
+            mkdir -p .result && cp input.png .result/restored.png && echo '{}' > .result/report.json
+            mv -T .result result
+            exit 0
+        }
+        trap 'echo stopped; exit 75' TERM
+        read -r what rest < input.png
+        echo "run of $what with $OMP_NUM_THREADS threads"
+        case "$what" in
+        ok) finish ;;
+        slow)
+            last=$(ls checkpoint-*.h5 2>/dev/null | sed 's/checkpoint-0*//; s/[.]h5//' | sort -n | tail -1)
+            for ((step = last + 1; step <= 20; step++)); do
+                sleep 0.05 9>&- & wait $!
+                : > "checkpoint-$(printf %08d $step).h5"
+            done
+            finish ;;
+        bad)
+            echo '{"code": "not_an_image", "message": "no PNG signature", "exit_code": 65}' > error.json
+            exit 65 ;;
+        settings) echo "no such thing"; exit 78 ;;
+        broken) echo "it broke"; exit 70 ;;
+        flaky)
+            echo x >> tries
+            [ "$(wc -l < tries)" -ge 3 ] || { echo "not yet"; exit 70; }
+            finish ;;
+        stubborn)
+            trap '' TERM
+            for ((i = 0; i < 600; i++)); do sleep 0.1 9>&-; done ;;
+        empty) exit 0 ;;
+        killed) kill -KILL $$ ;;
+        esac
+        exit 64
+        """
+}
