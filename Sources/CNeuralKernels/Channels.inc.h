@@ -72,6 +72,11 @@ KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
 #endif
             }
         }
+        // The buffer may have held another map: what lies in the padding channels would get a gradient.
+        for (int at = p->first + p->channels; at % BLOCK != 0; at++) {
+            SCALAR *target = ROW(p->map, at / BLOCK, row) + at % BLOCK;
+            for (ptrdiff_t c = 0; c < p->map->width; c++) target[c * BLOCK] = 0;
+        }
     }
 }
 
