@@ -129,17 +129,15 @@ func drop(_ text: String, _ path: FilePath) throws {
     try Data(text.utf8).write(to: URL(fileURLWithPath: path.string))
 }
 
-/// Waits until something holds, for at most 30 seconds.
+/// Waits until something holds; the limit only ends a test that hangs, it says nothing about speed.
 func wait(
-    for what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation,
-    until holds: () throws -> Bool
-)
-    async throws
-{
-    let end = ContinuousClock.now + .seconds(30)
+    for what: @autoclosure () -> String, limit: Duration = .seconds(300),
+    sourceLocation: SourceLocation = #_sourceLocation, until holds: () throws -> Bool
+) async throws {
+    let end = ContinuousClock.now + limit
     while try !holds() {
         guard ContinuousClock.now < end else {
-            Issue.record("waited 30 s for \(what())", sourceLocation: sourceLocation)
+            Issue.record("waited \(limit) for \(what())", sourceLocation: sourceLocation)
             throw Timeout()
         }
         try await Task.sleep(for: .milliseconds(20))
