@@ -109,8 +109,8 @@ let package = Package(
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
-        tests("RestorationTests", ["Restoration"]),
+        tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),
+        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp"]),
     ]
 )
