@@ -89,7 +89,11 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(
-            name: "dkp", dependencies: ["Restoration", "DeepImagePrior", "NeuralNetwork", "Tensors", argumentParser],
+            name: "dkp",
+            dependencies: [
+                "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors", "CParallel",
+                argumentParser,
+            ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
@@ -105,8 +109,8 @@ let package = Package(
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
-        tests("RestorationTests", ["Restoration"]),
+        tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["Restoration", "Daemon", "dkp", "dkpd"]),
+        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp"]),
     ]
 )

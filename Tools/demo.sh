@@ -2,14 +2,14 @@
 # Restores a sample image through the daemon, in a state folder of its own, and scores the result.
 #   DKP_DEMO_STATE     the folder (default: demo-state in the checkout; made anew)
 #   DKP_DEMO_STEPS     steps (default 100: fewer than the preset's, so that it ends in some minutes at most)
-#   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 192)
+#   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 160)
 #   DKP_DEMO_PROGRAMS  where dkp and dkpd are (default: .build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 state=${DKP_DEMO_STATE:-$PWD/demo-state}
 steps=${DKP_DEMO_STEPS:-100}
-size=${DKP_DEMO_SIZE:-192}
+size=${DKP_DEMO_SIZE:-160}
 bin=${DKP_DEMO_PROGRAMS:-$PWD/.build/release}
 time_limit=900
 daemon=
@@ -50,9 +50,9 @@ state=$(cd "$state" && pwd)
 touch "$state/.dkp-demo"
 
 say "1. A sample scene of $size x $size pixels, blurred with a kernel that dkpd is not told, every fourth pixel kept:"
-"$bin/dkp" sample-scene "$state/truth.png" --width "$size" --height "$size"
+"$bin/dkp" sample-scene "$state/truth.png" --size "${size}x$size" >/dev/null
 "$bin/dkp" degrade "$state/truth.png" --output "$state/scene.png" --scale 4 --kernel gaussian --seed 1 \
-    --save-kernel "$state/truth.kernel.h5"
+    --save-kernel "$state/truth.kernel.h5" >/dev/null
 say "   $state/scene.png"
 
 say "2. The daemon, with $steps steps (fewer than a restoration for use takes):"
@@ -85,7 +85,7 @@ while [[ ! -d $result ]]; do
     ((SECONDS - started < time_limit)) || fail "no result in $time_limit s"
     for progress in "$state"/jobs/*/progress.json; do
         [[ -f $progress ]] || continue
-        line="   step $(value "$progress" step) of $(value "$progress" total_steps), $((SECONDS - started)) s"
+        line="   step $(value "$progress" step) of $(value "$progress" total), $((SECONDS - started)) s"
         if [[ -t 1 ]]; then
             printf '\r%s ' "$line"
         elif [[ -z $shown ]] || ((SECONDS - shown >= 10)); then
@@ -100,12 +100,11 @@ say "   restored in $((SECONDS - started)) s: $result"
 
 stop_daemon || fail "the daemon, asked to stop, ended with status $?"
 say "4. The daemon stopped cleanly. The scores, against the truth (luma PSNR; kernel PSNR):"
-"$bin/dkp" evaluate "$result/restored.png" "$state/truth.png" --scale 4 \
-    --kernel "$result/result.h5" --reference-kernel "$state/truth.kernel.h5" --json >"$state/restored.json" ||
+"$bin/dkp" evaluate "$result/restored.png" "$state/truth.png" --scale 4 --input "$state/scene.png" \
+    --kernel "$result/result.h5" --reference-kernel "$state/truth.kernel.h5" --json >"$state/scores.json" ||
     fail "dkp evaluate failed on $result/restored.png"
-"$bin/dkp" evaluate "$state/scene.png" "$state/truth.png" --scale 4 --json >"$state/bicubic.json" ||
-    fail "dkp evaluate failed on $state/scene.png"
-say "   bicubic enlargement   $(value "$state/bicubic.json" psnr) dB"
-say "   restored              $(value "$state/restored.json" psnr) dB"
-say "   kernel                $(value "$state/restored.json" kernel_psnr) dB"
+decibels() { LC_ALL=C printf '%.2f dB' "$(value "$state/scores.json" "$1")"; }
+say "   bicubic enlargement   $(decibels bicubic_psnr)"
+say "   restored              $(decibels psnr)"
+say "   kernel                $(decibels kernel_psnr)"
 say "   look at $result/figure.png"

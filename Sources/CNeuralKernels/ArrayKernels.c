@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "BFloat16.h"
 #include "CNeuralKernels.h"
 #include "CParallel.h"
 
@@ -13,19 +14,6 @@ typedef struct {
     const void *source;
 } Arrays;
 
-static inline float widen(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint16_t narrow(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-
 KERNEL void accumulate_f32(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     float *restrict target = ((Arrays *)context)->target;
@@ -37,28 +25,28 @@ KERNEL void accumulate_bf16(void *context, int share, ptrdiff_t begin, ptrdiff_t
     (void)share;
     uint16_t *restrict target = ((Arrays *)context)->target;
     const uint16_t *restrict source = ((Arrays *)context)->source;
-    for (ptrdiff_t i = begin; i < end; i++) target[i] = narrow(widen(target[i]) + widen(source[i]));
+    for (ptrdiff_t i = begin; i < end; i++) target[i] = round_to_bf16(widen_bf16(target[i]) + widen_bf16(source[i]));
 }
 
 KERNEL void convert_to_f32(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     float *restrict target = ((Arrays *)context)->target;
     const uint16_t *restrict source = ((Arrays *)context)->source;
-    for (ptrdiff_t i = begin; i < end; i++) target[i] = widen(source[i]);
+    for (ptrdiff_t i = begin; i < end; i++) target[i] = widen_bf16(source[i]);
 }
 
 KERNEL void convert_to_bf16(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     uint16_t *restrict target = ((Arrays *)context)->target;
     const float *restrict source = ((Arrays *)context)->source;
-    for (ptrdiff_t i = begin; i < end; i++) target[i] = narrow(source[i]);
+    for (ptrdiff_t i = begin; i < end; i++) target[i] = round_to_bf16(source[i]);
 }
 
 KERNEL void round_values(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     float *restrict target = ((Arrays *)context)->target;
     const float *restrict source = ((Arrays *)context)->source;
-    for (ptrdiff_t i = begin; i < end; i++) target[i] = widen(narrow(source[i]));
+    for (ptrdiff_t i = begin; i < end; i++) target[i] = widen_bf16(round_to_bf16(source[i]));
 }
 
 static void run(dkp_range_body body, void *target, const void *source, size_t count) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "BFloat16.h"
 #include "CParallel.h"
 
 // A fixed number of partial sums per channel block keeps a reduction's result independent of the thread count.
@@ -14,19 +15,6 @@ static inline int chunk_begin(int height, int chunk) { return (int)((ptrdiff_t)h
 static inline int reflect(int index, int size) {
     const int reflected = index < 0 ? -index : index >= size ? 2 * (size - 1) - index : index;
     return reflected < 0 ? 0 : reflected >= size ? size - 1 : reflected;
-}
-
-static inline float widen_bf16(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint16_t round_to_bf16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
 typedef struct {

@@ -48,10 +48,13 @@ public struct RestorationEstimate: Sendable, Equatable {
     public var image: Tensor<Float>
     /// The blur kernel `[n, n]`, non-negative, of sum 1.
     public var kernel: Tensor<Float>
+    /// What a reader of the report should know about how the estimate came about; nil where all went as usual.
+    public var note: String?
 
     /// An estimate of the given shapes.
-    public init(image: Tensor<Float>, kernel: Tensor<Float>) {
+    public init(image: Tensor<Float>, kernel: Tensor<Float>, note: String? = nil) {
         self.image = image
         self.kernel = kernel
+        self.note = note
     }
 }

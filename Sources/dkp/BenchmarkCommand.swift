@@ -9,7 +9,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure the engine (for Benchmarks/run).", shouldDisplay: false,
-        subcommands: [TrainingStepBenchmark.self])
+        subcommands: [TrainingStepBenchmark.self, CheckpointBenchmark.self])
 }
 
 /// The time and memory of one training step of the DIP network: forward, backward, Adam.

@@ -15,7 +15,7 @@ struct DkpCommand: ParsableCommand {
         version: Software.version,
         subcommands: [
             RestoreCommand.self, WorkCommand.self, DegradeCommand.self, EvaluateCommand.self, InspectCommand.self,
-            SampleSceneCommand.self,
+            SampleSceneCommand.self, BenchmarkCommand.self,
         ])
 
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.

@@ -13,6 +13,8 @@ struct EvaluateCommand: ParsableCommand {
     var reference: String
     @Option(help: "The scale factor: 2, 3, 4 or 8.")
     var scale: Int
+    @Option(help: ArgumentHelp("The low-resolution image: measures its bicubic enlargement too.", valueName: "LR.png"))
+    var input: String?
     @Option(help: ArgumentHelp("The estimated kernel (a kernel file or a result.h5).", valueName: "K.h5"))
     var kernel: String?
     @Option(help: ArgumentHelp("The true kernel.", valueName: "K.h5"))
@@ -30,7 +32,8 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         var kernels: (found: String, reference: String)?
         if let kernel, let referenceKernel { kernels = (kernel, referenceKernel) }
-        let report = try EvaluationReport(restored: restored, reference: reference, scale: scale, kernels: kernels)
+        let report = try EvaluationReport(
+            restored: restored, reference: reference, scale: scale, input: input, kernels: kernels)
         print(json ? try report.json() : report.words, terminator: json ? "" : "\n")
     }
 }

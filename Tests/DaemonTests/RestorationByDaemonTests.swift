@@ -37,9 +37,7 @@ import Testing
             try await daemon.killAtOnce()
 
             daemon = try DaemonProcess(root, worker: nil, settings: Self.settings)
-            try await wait(for: "three results: \(daemon.log)", limit: .seconds(500)) {
-                daemon.list("outbox").count == 3
-            }
+            try await wait(for: "three results: \(daemon.log)") { daemon.list("outbox").count == 3 }
             try await wait(for: "the last job's removal") { daemon.list("jobs").isEmpty }
             #expect(daemon.list("outbox") == names && daemon.list("rejected") == [], "\(daemon.log)")
             var logs = ""

@@ -119,7 +119,7 @@ void dkp_zero_halo(const dkp_feature_map *_Nonnull map);
 void dkp_accumulate(void *_Nonnull target, const void *_Nonnull source, size_t count, dkp_scalar scalar);
 
 /// Planar f32 `[channel][row][column]` into `channels` channels of `map` from its channel `first`, and back. Packing
-/// leaves the other channels alone.
+/// zeroes what is left of the last block, the padding of a segment that ends there, and leaves other blocks alone.
 void dkp_pack(
     const float *_Nonnull planes, int channels, const dkp_feature_map *_Nonnull map, int first);
 void dkp_unpack(

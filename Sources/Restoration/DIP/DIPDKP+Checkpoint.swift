@@ -33,6 +33,8 @@ extension DIPDKP {
         snapshot.set("dip/running_statistics", network.flattened(.values, trainable: false))
         snapshot.set("dip/average/sum", average.sum)
         snapshot.setAttribute("dip/average/count", average.count)
+        snapshot.setAttribute("dip/average/loss_sum", average.lossSum)
+        best.save(to: &snapshot)
         if !settings.imageFollowsChains { kernelNetwork.save(to: &snapshot) }
         search.save(to: &snapshot)
         return snapshot
@@ -48,6 +50,8 @@ extension DIPDKP {
         network.stepCount = Int64(try snapshot.int("dip/adam_step"))
         average.sum = try snapshot.tensor("dip/average/sum", shape: average.sum.shape)
         average.count = try snapshot.int("dip/average/count")
+        average.lossSum = try snapshot.double("dip/average/loss_sum")
+        try best.restore(from: snapshot)
         if !settings.imageFollowsChains { try kernelNetwork.restore(from: snapshot) }
         try search.restore(from: snapshot, prior: kernelPrior)
         step = try snapshot.int("dip/step")

@@ -22,6 +22,7 @@ public final class DIPDKP: RestorationProcess {
     var search: KernelSearch
     private var dataTerm: DataTerm
     var average: ImageAverage
+    var best: BestOutput
     private var imageGradient: Tensor<Float>
     private var kernelGradient: Tensor<Float>
 
@@ -76,6 +77,8 @@ public final class DIPDKP: RestorationProcess {
             observed: input, scale: settings.scale, kernelSize: kernelPrior.kernelSize,
             gradientPriorWeight: dip.gradientPriorWeight)
         average = ImageAverage(shape: [channels, height, width])
+        best = BestOutput(
+            imageShape: [channels, height, width], kernelShape: [kernelPrior.kernelSize, kernelPrior.kernelSize])
         imageGradient = Tensor(shape: [channels, height, width])
         kernelGradient = Tensor(shape: [kernelPrior.kernelSize, kernelPrior.kernelSize])
     }
@@ -90,6 +93,9 @@ public final class DIPDKP: RestorationProcess {
     /// The image network's latest output, `[channels, s height, s width]`.
     public var image: Tensor<Float> { network.result }
 
+    /// How many times the best error the averaged outputs' may be; healthy runs stay within a few times.
+    private static let divergence = 20.0
+
     private var trainsKernelNetwork: Bool { oracleKernel == nil && !settings.imageFollowsChains }
 
     /// One step of Algorithm 2.
@@ -101,7 +107,10 @@ public final class DIPDKP: RestorationProcess {
             image: network.result, kernel: kernel, usesSimilarity: usesSimilarity, imageGradient: &imageGradient,
             kernelGradient: &kernelGradient)
         if trainsKernelNetwork { followData() }
-        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps) { average.add(network.result) }
+        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps) {
+            average.add(network.result, loss: losses.meanSquaredError)
+        }
+        best.offer(network.result, kernel, loss: losses.meanSquaredError, step: step)
         try network.backward(imageGradient)
         network.adamStep(rate: settings.imageRate)
         defer { step += 1 }
@@ -144,8 +153,15 @@ public final class DIPDKP: RestorationProcess {
 
     /// The restored image and kernel at present: the average of the last outputs where there is one.
     public func estimate() throws -> RestorationEstimate {
-        if let image = average.image { return RestorationEstimate(image: image, kernel: kernel) }
-        try network.forward()
-        return RestorationEstimate(image: network.result, kernel: kernel)
+        guard let image = average.image else {
+            try network.forward()
+            return RestorationEstimate(image: network.result, kernel: kernel)
+        }
+        if average.lossSum / Double(average.count) > Self.divergence * best.loss {
+            return RestorationEstimate(
+                image: best.image, kernel: best.kernel,
+                note: "the image network diverged after step \(best.step + 1): the result is that step's output")
+        }
+        return RestorationEstimate(image: image, kernel: kernel)
     }
 }

@@ -6,19 +6,22 @@ struct ImageAverage {
     var sum: Tensor<Float>
     /// How many there are.
     var count: Int
+    /// The sum of their losses.
+    var lossSum = 0.0
 
     init(shape: [Int]) {
         sum = Tensor(shape: shape)
         count = 0
     }
 
-    mutating func add(_ image: Tensor<Float>) {
+    mutating func add(_ image: Tensor<Float>, loss: Double) {
         sum.withUnsafeMutableBufferPointer { sum in
             image.withUnsafeBufferPointer { image in
                 for index in 0..<sum.count { sum[index] += image[index] }
             }
         }
         count += 1
+        lossSum += loss
     }
 
     /// The mean; nil before the first image.

@@ -83,6 +83,7 @@ final class WorkSession {
         report(step: process.step, total: process.totalSteps, phase: "writing results", always: true)
         runs[runs.count - 1].peakMemoryBytes = JobRun.peakMemory()
         let estimate = try process.estimate()
+        if let text = estimate.note { note(text) }
         log.write(.info, "\(process.step) steps done, writing the result")
         let writer = ResultWriter(job: job, input: image, references: references)
         _ = try writer.write(

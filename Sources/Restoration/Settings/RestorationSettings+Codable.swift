@@ -21,8 +21,12 @@ extension RestorationSettings: Codable {
                 text = String(number)
             } else if let number = try? container.decode(Double.self, forKey: key) {
                 text = String(number)
+            } else if let string = try? container.decode(String.self, forKey: key) {
+                text = string
+            } else if let truth = try? container.decode(Bool.self, forKey: key) {
+                text = String(truth)
             } else {
-                text = try container.decode(String.self, forKey: key)
+                text = "a list or a mapping"
             }
             try set(key.stringValue, to: text, source: "settings")
         }

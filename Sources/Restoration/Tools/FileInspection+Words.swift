@@ -36,6 +36,7 @@ extension FileInspection {
         case "dkp-kernel"?: "blur kernel" + version
         case "dkp-ddpm"?: "diffusion model weights" + version
         case let format?: "HDF5 file of format \(format)" + version
+        case nil where isIntact == false: "damaged file"
         case nil: datasets.contains { $0.path == "kernel" } ? "blur kernel" : "HDF5 file of no known format"
         }
     }

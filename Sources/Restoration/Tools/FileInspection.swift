@@ -54,7 +54,7 @@ public struct FileInspection: Sendable, Encodable {
     }
 
     /// Looks at a file.
-    /// - Throws: ``FileSystemError`` if it is not there, `HDF5Error` if it is no readable HDF5 file.
+    /// - Throws: ``FileSystemError`` if it is not there, `CheckpointError` or `HDF5Error` if it is no readable HDF5 file.
     public init(_ path: String) throws {
         guard FileSystem.exists(path) else { throw FileSystemError(.notFound, path, "no such file; check the path") }
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
@@ -62,8 +62,18 @@ public struct FileInspection: Sendable, Encodable {
         bytes = size ?? 0
         attributes = [:]
         datasets = []
+        let tree: HDF5Node
+        do throws(CheckpointError) {
+            // Verifies what has an end mark before the HDF5 library, which damage can crash, sees any of it.
+            tree = try SnapshotFile.tree(of: path)
+        } catch {
+            guard error.code == .damaged else { throw error }
+            isIntact = false
+            damage = error.message
+            return
+        }
         let file = try HDF5File(reading: path)
-        try visit("", in: file)
+        try visit(tree, at: "", in: file)
         format = try? file.attribute("format").stringValue
         formatVersion = (try? file.attribute("format_version").intValue).flatMap { $0.flatMap { Int($0) } }
         // Files that the program writes prove their own integrity; those of others (kernels, weights) may not.
@@ -78,23 +88,17 @@ public struct FileInspection: Sendable, Encodable {
         }
     }
 
-    private mutating func visit(_ group: String, in file: borrowing HDF5File) throws {
-        let place = group.isEmpty ? "/" : group
-        for name in try file.attributeNames(of: place) {
-            let path = group.isEmpty ? name : "\(group)/\(name)"
-            attributes[path] = (try? file.attribute(name, of: place)).map(Self.text) ?? "(not readable)"
+    private mutating func visit(_ node: HDF5Node, at path: String, in file: borrowing HDF5File) throws {
+        func inside(_ name: String) -> String { path.isEmpty ? name : "\(path)/\(name)" }
+        for attribute in node.attributes {
+            attributes[inside(attribute.name)] = attribute.value.map(Self.text) ?? "(not readable)"
         }
-        for name in try file.children(of: place) {
-            let path = group.isEmpty ? name : "\(group)/\(name)"
-            if try file.isDataset(path) {
-                for attribute in try file.attributeNames(of: path) {
-                    attributes["\(path)/\(attribute)"] = (try? file.attribute(attribute, of: path)).map(Self.text)
-                }
-                datasets.append(try Self.summary(path, in: file))
-            } else {
-                try visit(path, in: file)
-            }
+        if let problem = node.problem {
+            isIntact = false
+            damage = problem
         }
+        if node.dataset != nil, node.problem == nil { datasets.append(try Self.summary(path, in: file)) }
+        for child in node.children { try visit(child, at: inside(child.name), in: file) }
     }
 
     private static func summary(_ path: String, in file: borrowing HDF5File) throws -> DatasetSummary {

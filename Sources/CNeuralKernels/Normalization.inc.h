@@ -1,0 +1,277 @@
+// One concern of the kernels for one (scalar, block); included by Kernels.inc.h alone.
+
+// MARK: Activations
+
+// Selects a where the mask is set, else b.
+INLINE void NAME(select)(const MASK *m, const VEC *a, const VEC *b, VEC *r) {
+    MASK x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    MASK z = (*m & x) | (~*m & y);
+    memcpy(r, &z, sizeof z);
+}
+
+INLINE void NAME(logistic)(const VEC *x, VEC *r) {
+    for (int i = 0; i < BLOCK; i++) (*r)[i] = 1.0f / (1.0f + expf(-(*x)[i]));
+}
+
+INLINE void NAME(activate)(VEC *v, dkp_activation_kind kind, float slope) {
+    const VEC zero = {0};
+    switch (kind) {
+    case DKP_IDENTITY: break;
+    case DKP_LEAKY_RELU: {
+        MASK m = *v > zero;
+        VEC s = *v * slope;
+        NAME(select)(&m, v, &s, v);
+        break;
+    }
+    case DKP_RELU6: {
+        VEC six = zero + 6.0f;
+        MASK m = *v > zero;
+        NAME(select)(&m, v, &zero, v);
+        m = *v < six;
+        NAME(select)(&m, v, &six, v);
+        break;
+    }
+    case DKP_SILU: {
+        VEC s;
+        NAME(logistic)(v, &s);
+        *v = *v * s;
+        break;
+    }
+    case DKP_SIGMOID: {
+        VEC s;
+        NAME(logistic)(v, &s);
+        *v = s;
+        break;
+    }
+    }
+}
+
+// g *= activation'(v)
+INLINE void NAME(differentiate)(const VEC *v, VEC *g, dkp_activation_kind kind, float slope) {
+    const VEC zero = {0};
+    switch (kind) {
+    case DKP_IDENTITY: break;
+    case DKP_LEAKY_RELU: {
+        MASK m = *v > zero;
+        VEC s = *g * slope;
+        NAME(select)(&m, g, &s, g);
+        break;
+    }
+    case DKP_RELU6: {
+        MASK m = (*v > zero) & (*v < zero + 6.0f);
+        NAME(select)(&m, g, &zero, g);
+        break;
+    }
+    case DKP_SILU: {
+        VEC s;
+        NAME(logistic)(v, &s);
+        *g = *g * s * (1.0f + *v * (1.0f - s));
+        break;
+    }
+    case DKP_SIGMOID: {
+        VEC s;
+        NAME(logistic)(v, &s);
+        *g = *g * s * (1.0f - s);
+        break;
+    }
+    }
+}
+
+// Calls STATEMENT with `kind` a constant, so that the row loop is specialised.
+#define WITH_CONSTANT_KIND(runtime, STATEMENT)                                              \
+    switch (runtime) {                                                                      \
+    case DKP_IDENTITY: { enum { kind = DKP_IDENTITY }; STATEMENT; break; }                  \
+    case DKP_LEAKY_RELU: { enum { kind = DKP_LEAKY_RELU }; STATEMENT; break; }              \
+    case DKP_RELU6: { enum { kind = DKP_RELU6 }; STATEMENT; break; }                        \
+    case DKP_SILU: { enum { kind = DKP_SILU }; STATEMENT; break; }                          \
+    case DKP_SIGMOID: { enum { kind = DKP_SIGMOID }; STATEMENT; break; }                    \
+    }
+
+// MARK: Batch normalization
+
+INLINE void NAME(add_to_doubles)(double *target, const VEC *v) {
+    for (int i = 0; i < BLOCK; i++) target[i] += (double)(*v)[i];
+}
+
+// Sums of (x - x0) and (x - x0)^2, x0 being the channel's first pixel: a large common offset costs no digits.
+KERNEL void NAME(statistics)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Reduction *r = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / REDUCTION_CHUNKS), chunk = (int)(task % REDUCTION_CHUNKS);
+        double *sums = r->scratch + task * 2 * BLOCK;
+        for (int i = 0; i < 2 * BLOCK; i++) sums[i] = 0;
+        LOAD(origin, ROW(r->x, plane, 0));
+        for (int row = chunk_begin(r->x->height, chunk); row < chunk_begin(r->x->height, chunk + 1); row++) {
+            const SCALAR *x = ROW(r->x, plane, row);
+            VEC sum = {0}, squares = {0};
+            for (int c = 0; c < r->x->width; c++) {
+                LOAD(v, x + (ptrdiff_t)c * BLOCK);
+                v -= origin;
+                sum += v;
+                squares += v * v;
+            }
+            NAME(add_to_doubles)(sums, &sum);
+            NAME(add_to_doubles)(sums + BLOCK, &squares);
+        }
+    }
+}
+
+INLINE void NAME(origin)(const dkp_feature_map *x, int plane, float *result) {
+    LOAD(v, ROW(x, plane, 0));
+    memcpy(result, &v, sizeof v);
+}
+
+static void NAME(read_origin)(const dkp_feature_map *x, int plane, float *result) { NAME(origin)(x, plane, result); }
+
+INLINE void NAME(affine_row)(
+    const SCALAR *x, const SCALAR *residual, SCALAR *y, int width, const VEC *scale, const VEC *shift,
+    dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
+        LOAD(v, x + c);
+        v = v * *scale + *shift;
+        NAME(activate)(&v, kind, slope);
+        if (residual) {
+            LOAD(r, residual + c);
+            v += r;
+        }
+        STORE(y + c, v);
+    }
+}
+
+KERNEL void NAME(affine)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Affine *a = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / a->x->height), row = (int)(task % a->x->height);
+        VEC scale = (VEC){0} + 1.0f, shift = {0};
+        if (a->scale) memcpy(&scale, a->scale + plane * BLOCK, sizeof scale);
+        if (a->shift) memcpy(&shift, a->shift + plane * BLOCK, sizeof shift);
+        const SCALAR *residual = a->residual ? ROW(a->residual, plane, row) : NULL;
+        WITH_CONSTANT_KIND(
+            a->activation.kind,
+            NAME(affine_row)(
+                ROW(a->x, plane, row), residual, ROW(a->y, plane, row), a->x->width, &scale, &shift, kind,
+                a->activation.slope))
+    }
+}
+
+INLINE void NAME(backward_sums_row)(
+    const SCALAR *x, const SCALAR *dy, int width, const VEC *scale, const VEC *shift, const VEC *mean, VEC *sum,
+    VEC *moment, dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
+        LOAD(v, x + c);
+        LOAD(g, dy + c);
+        VEC pre = v * *scale + *shift;
+        NAME(differentiate)(&pre, &g, kind, slope);
+        *sum += g;
+        *moment += g * (v - *mean);
+    }
+}
+
+KERNEL void NAME(backward_sums)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Reduction *r = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / REDUCTION_CHUNKS), chunk = (int)(task % REDUCTION_CHUNKS);
+        double *sums = r->scratch + task * 2 * BLOCK;
+        for (int i = 0; i < 2 * BLOCK; i++) sums[i] = 0;
+        VEC scale, shift, mean;
+        memcpy(&scale, r->statistics->scale + plane * BLOCK, sizeof scale);
+        memcpy(&shift, r->statistics->shift + plane * BLOCK, sizeof shift);
+        memcpy(&mean, r->statistics->mean + plane * BLOCK, sizeof mean);
+        for (int row = chunk_begin(r->x->height, chunk); row < chunk_begin(r->x->height, chunk + 1); row++) {
+            VEC sum = {0}, moment = {0};
+            WITH_CONSTANT_KIND(
+                r->activation.kind,
+                NAME(backward_sums_row)(
+                    ROW(r->x, plane, row), ROW(r->dy, plane, row), r->x->width, &scale, &shift, &mean, &sum, &moment,
+                    kind, r->activation.slope))
+            NAME(add_to_doubles)(sums, &sum);
+            NAME(add_to_doubles)(sums + BLOCK, &moment);
+        }
+    }
+}
+
+INLINE void NAME(zero_halo_row)(const dkp_feature_map *map, int plane, int row) {
+    const size_t side = (size_t)map->halo * BLOCK * sizeof(SCALAR);
+    SCALAR *start = ROW(map, plane, row);
+    if (row < 0 || row >= map->height) {
+        memset(start - (ptrdiff_t)map->halo * BLOCK, 0, 2 * side + (size_t)map->width * BLOCK * sizeof(SCALAR));
+    } else {
+        memset(start - (ptrdiff_t)map->halo * BLOCK, 0, side);
+        memset(start + (ptrdiff_t)map->width * BLOCK, 0, side);
+    }
+}
+
+// Zeroes the halo beside `row`, and with the first and last row the halo above and below.
+INLINE void NAME(zero_halo)(const dkp_feature_map *map, int plane, int row) {
+    if (map->halo == 0) return;
+    NAME(zero_halo_row)(map, plane, row);
+    for (int h = 1; h <= map->halo; h++) {
+        if (row == 0) NAME(zero_halo_row)(map, plane, -h);
+        if (row == map->height - 1) NAME(zero_halo_row)(map, plane, map->height - 1 + h);
+    }
+}
+
+INLINE void NAME(backward_row)(
+    const SCALAR *x, const SCALAR *dy, SCALAR *dx, int width, const VEC *scale, const VEC *shift, const VEC *slope_x,
+    const VEC *constant, dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
+        LOAD(v, x + c);
+        LOAD(g, dy + c);
+        VEC pre = v * *scale + *shift;
+        NAME(differentiate)(&pre, &g, kind, slope);
+        STORE(dx + c, g * *scale + (v * *slope_x + *constant));
+    }
+}
+
+KERNEL void NAME(backward_apply)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Reduction *r = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / r->x->height), row = (int)(task % r->x->height);
+        VEC scale, shift, slope_x, constant;
+        memcpy(&scale, r->statistics->scale + plane * BLOCK, sizeof scale);
+        memcpy(&shift, r->statistics->shift + plane * BLOCK, sizeof shift);
+        memcpy(&slope_x, r->slope_x + plane * BLOCK, sizeof slope_x);
+        memcpy(&constant, r->constant + plane * BLOCK, sizeof constant);
+        WITH_CONSTANT_KIND(
+            r->activation.kind,
+            NAME(backward_row)(
+                ROW(r->x, plane, row), ROW(r->dy, plane, row), ROW(r->dx, plane, row), r->x->width, &scale, &shift,
+                &slope_x, &constant, kind, r->activation.slope))
+        NAME(zero_halo)(r->dx, plane, row);
+    }
+}
+
+INLINE void NAME(activation_backward_row)(
+    const SCALAR *x, const SCALAR *dy, SCALAR *dx, int width, int accumulate, dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
+        LOAD(v, x + c);
+        LOAD(g, dy + c);
+        NAME(differentiate)(&v, &g, kind, slope);
+        if (accumulate) {
+            LOAD(old, dx + c);
+            g += old;
+        }
+        STORE(dx + c, g);
+    }
+}
+
+KERNEL void NAME(activation_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const ActivationBackward *a = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / a->x->height), row = (int)(task % a->x->height);
+        WITH_CONSTANT_KIND(
+            a->activation.kind,
+            NAME(activation_backward_row)(
+                ROW(a->x, plane, row), ROW(a->dy, plane, row), ROW(a->dx, plane, row), a->x->width, a->accumulate, kind,
+                a->activation.slope))
+        if (!a->accumulate) NAME(zero_halo)(a->dx, plane, row);
+    }
+}
+

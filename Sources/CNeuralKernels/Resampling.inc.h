@@ -1,0 +1,208 @@
+// One concern of the kernels for one (scalar, block); included by Kernels.inc.h alone.
+
+// MARK: Copying and resampling
+
+KERNEL void NAME(copy_window)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int from = row + w->row_offset;
+        SCALAR *y = ROW(w->y, plane, row);
+        for (int c = 0; c < w->y->width; c++) {
+            const int column = c + w->column_offset;
+            const int inside = from >= 0 && from < w->x->height && column >= 0 && column < w->x->width;
+            VEC v = {0};
+            if (inside) NAME(load)(ROW(w->x, plane, from) + (ptrdiff_t)column * BLOCK, &v);
+            if (w->accumulate) {
+                LOAD(old, y + (ptrdiff_t)c * BLOCK);
+                v += old;
+            }
+            STORE(y + (ptrdiff_t)c * BLOCK, v);
+        }
+    }
+}
+
+KERNEL void NAME(dilate)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Dilation *d = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / d->y->height), row = (int)(task % d->y->height), from = row / d->stride;
+        SCALAR *y = ROW(d->y, plane, row);
+        memset(y, 0, (size_t)d->y->width * BLOCK * sizeof *y);
+        if (row % d->stride != 0 || from >= d->x->height) continue;
+        const SCALAR *x = ROW(d->x, plane, from);
+        for (ptrdiff_t c = 0; c < d->x->width && c * d->stride < d->y->width; c++)
+            memcpy(y + c * d->stride * BLOCK, x + c * BLOCK, BLOCK * sizeof *y);
+    }
+}
+
+INLINE void NAME(blend_rows)(const SCALAR *near, const SCALAR *far, int column, int width, VEC *v) {
+    const ptrdiff_t at = (ptrdiff_t)(column < 0 ? 0 : column >= width ? width - 1 : column) * BLOCK;
+    LOAD(a, near + at);
+    LOAD(b, far + at);
+    *v = 0.75f * a + 0.25f * b;
+}
+
+KERNEL void NAME(upsample_bilinear)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context;
+    const int height = w->x->height, width = w->x->width;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int enlarged = row + w->row_offset, near = enlarged >> 1, far = near + ((enlarged & 1) ? 1 : -1);
+        const SCALAR *near_row = ROW(w->x, plane, near);
+        const SCALAR *far_row = ROW(w->x, plane, far < 0 ? 0 : far >= height ? height - 1 : far);
+        SCALAR *y = ROW(w->y, plane, row) - (ptrdiff_t)w->column_offset * BLOCK;
+        const int first = w->column_offset, last = w->column_offset + w->y->width;
+        VEC before, here, after;
+        int j = first >> 1;
+        NAME(blend_rows)(near_row, far_row, j - 1, width, &before);
+        NAME(blend_rows)(near_row, far_row, j, width, &here);
+        for (; 2 * j < last; j++) {
+            NAME(blend_rows)(near_row, far_row, j + 1, width, &after);
+            if (2 * j >= first) STORE(y + (ptrdiff_t)(2 * j) * BLOCK, 0.75f * here + 0.25f * before);
+            if (2 * j + 1 < last) STORE(y + (ptrdiff_t)(2 * j + 1) * BLOCK, 0.75f * here + 0.25f * after);
+            before = here;
+            here = after;
+        }
+    }
+}
+
+// The weight of enlarged pixel `o` in source pixel `i`; both taps meet in one pixel at a clamped edge.
+INLINE float NAME(bilinear_weight)(int o, int i, int size) {
+    const int near = o >> 1;
+    int far = near + ((o & 1) ? 1 : -1);
+    far = far < 0 ? 0 : far >= size ? size - 1 : far;
+    return (near == i ? 0.75f : 0.0f) + (far == i ? 0.25f : 0.0f);
+}
+
+KERNEL void NAME(upsample_bilinear_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context; // x: the gradient of the enlarged map; y: the gradient of the source
+    const int height = w->y->height, width = w->y->width;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / height), row = (int)(task % height);
+        const SCALAR *rows[4];
+        float row_weights[4];
+        int used = 0;
+        for (int o = 2 * row - 1; o <= 2 * row + 2; o++) {
+            const int from = o - w->row_offset;
+            if (o < 0 || from < 0 || from >= w->x->height || o >= 2 * height) continue;
+            rows[used] = ROW(w->x, plane, from);
+            row_weights[used++] = NAME(bilinear_weight)(o, row, height);
+        }
+        SCALAR *y = ROW(w->y, plane, row);
+        for (int j = 0; j < width; j++) {
+            VEC sum = {0};
+            for (int o = 2 * j - 1; o <= 2 * j + 2; o++) {
+                const int from = o - w->column_offset;
+                if (o < 0 || from < 0 || from >= w->x->width || o >= 2 * width) continue;
+                const float weight = NAME(bilinear_weight)(o, j, width);
+                VEC column = {0};
+                for (int k = 0; k < used; k++) {
+                    LOAD(g, rows[k] + (ptrdiff_t)from * BLOCK);
+                    column += row_weights[k] * g;
+                }
+                sum += weight * column;
+            }
+            if (w->accumulate) {
+                LOAD(old, y + (ptrdiff_t)j * BLOCK);
+                sum += old;
+            }
+            STORE(y + (ptrdiff_t)j * BLOCK, sum);
+        }
+    }
+}
+
+KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const SCALAR *x = ROW(w->x, plane, (row + w->row_offset) >> 1);
+        SCALAR *y = ROW(w->y, plane, row);
+        for (int c = 0; c < w->y->width; c++) {
+            LOAD(v, x + (ptrdiff_t)((c + w->column_offset) >> 1) * BLOCK);
+            STORE(y + (ptrdiff_t)c * BLOCK, v);
+        }
+    }
+}
+
+KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        SCALAR *y = ROW(w->y, plane, row);
+        for (int j = 0; j < w->y->width; j++) {
+            VEC sum = {0};
+            for (int k = 0; k < 4; k++) {
+                const int from = 2 * row + (k >> 1) - w->row_offset, column = 2 * j + (k & 1) - w->column_offset;
+                if (from < 0 || from >= w->x->height || column < 0 || column >= w->x->width) continue;
+                LOAD(g, ROW(w->x, plane, from) + (ptrdiff_t)column * BLOCK);
+                sum += g;
+            }
+            if (w->accumulate) {
+                LOAD(old, y + (ptrdiff_t)j * BLOCK);
+                sum += old;
+            }
+            STORE(y + (ptrdiff_t)j * BLOCK, sum);
+        }
+    }
+}
+
+// MARK: Max pooling
+
+KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Pooling *p = context;
+    const int height = p->small->height, width = p->small->width;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / height), row = (int)(task % height);
+        uint8_t *choice = p->choice + task * width * BLOCK;
+        for (ptrdiff_t c = 0; c < width; c++) {
+            float best[BLOCK], v[BLOCK];
+            for (int k = 0; k < 4; k++) {
+                LOAD(x, ROW(p->large, plane, 2 * row + (k >> 1)) + (2 * c + (k & 1)) * BLOCK);
+                memcpy(v, &x, sizeof v);
+                for (int i = 0; i < BLOCK; i++) {
+                    if (k == 0 || v[i] > best[i]) {
+                        best[i] = v[i];
+                        choice[c * BLOCK + i] = (uint8_t)k;
+                    }
+                }
+            }
+            VEC result;
+            memcpy(&result, best, sizeof result);
+            STORE(ROW(p->small, plane, row) + c * BLOCK, result);
+        }
+    }
+}
+
+KERNEL void NAME(max_pool_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Pooling *p = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / p->large->height), row = (int)(task % p->large->height);
+        for (ptrdiff_t c = 0; c < p->large->width; c++) {
+            SCALAR *target = ROW(p->large, plane, row) + c * BLOCK;
+            const int from = row / 2;
+            const ptrdiff_t column = c / 2;
+            VEC result = {0};
+            if (from < p->small->height && column < p->small->width) {
+                const uint8_t *choice =
+                    p->choice + (((ptrdiff_t)plane * p->small->height + from) * p->small->width + column) * BLOCK;
+                const int mine = (row & 1) * 2 + (int)(c & 1);
+                LOAD(g, ROW(p->small, plane, from) + column * BLOCK);
+                for (int i = 0; i < BLOCK; i++) result[i] = choice[i] == mine ? g[i] : 0.0f;
+            }
+            if (p->accumulate) {
+                LOAD(old, target);
+                result += old;
+            }
+            STORE(target, result);
+        }
+    }
+}
+

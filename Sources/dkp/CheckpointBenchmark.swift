@@ -1,0 +1,103 @@
+import ArgumentParser
+import CParallel
+import Checkpointing
+import Foundation
+import Imaging
+import Restoration
+
+/// What a checkpoint costs the steps: the time they wait for it, and their slowing while it is written.
+struct CheckpointBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "checkpoint", abstract: "DIP-DKP on a square input, with and without checkpoints beside it.")
+
+    @Option(help: "Rows and columns of the input, at least 16.") var size = 63
+    @Option(help: "The scale factor.") var scale = 4
+    @Option(help: "auto, f32 or bf16.") var precision = RestorationSettings.Precision.auto
+    @Option(help: "Checkpoints measured.") var checkpoints = 5
+    @Option(help: "Steps between two checkpoints beside which nothing is written.") var steps = 3
+    @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
+    @Option(help: ArgumentHelp("Where checkpoints are written for the while. (default: the temporary folder)"))
+    var directory: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    private struct Report: Encodable {
+        /// The steps' waiting for one checkpoint: taking the snapshot and handing it over.
+        var secondsPerCheckpointBlocking: Double
+        /// All that a checkpoint costs the steps: the waiting, and the slowing of the steps beside the writer.
+        var secondsPerCheckpoint: Double
+        /// A step beside which nothing is written.
+        var stepSeconds: Double
+        /// The size of the newest checkpoint's file.
+        var checkpointBytes: Int
+        var checkpoints: Int
+        var threads: Int
+    }
+
+    func validate() throws {
+        guard size >= 16, checkpoints >= 1, steps >= 1, threads >= 1, [2, 3, 4, 8].contains(scale) else {
+            throw ValidationError("--size is at least 16, the counts at least 1, --scale 2, 3, 4 or 8.")
+        }
+    }
+
+    func run() throws {
+        dkp_set_thread_count(Int32(clamping: threads))
+        let parent = directory.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory
+        let folder = parent.appendingPathComponent("dkp-benchmark-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+
+        var settings = RestorationSettings()
+        settings.scale = scale
+        settings.precision = precision
+        let process = try DIPDKP(input: SampleScene().image(height: size, width: size).colour, settings: settings)
+        let report = try measure(process, CheckpointStore(directory: folder.path))
+        if json {
+            let encoder = JSONEncoder()
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            encoder.outputFormatting = [.sortedKeys]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(
+                String(
+                    format: "%.3f s per checkpoint of %d MiB, of which the steps wait %.3f s; %.3f s per step",
+                    report.secondsPerCheckpoint, report.checkpointBytes >> 20, report.secondsPerCheckpointBlocking,
+                    report.stepSeconds))
+        }
+    }
+
+    /// Steps alone and steps beside the writer take turns, so that a change in the machine's mood meets both.
+    private func measure(_ process: DIPDKP, _ store: CheckpointStore) throws -> Report {
+        let writer = BackgroundCheckpointWriter(store: store)
+        let clock = ContinuousClock()
+        func seconds(_ work: () throws -> Void) rethrows -> Double { try clock.measure(work) / .seconds(1) }
+
+        for _ in 0..<2 { _ = try process.advance() }
+        var alone: [Double] = []
+        var waiting: [Double] = []
+        var beside: [[Double]] = []
+        for _ in 0..<checkpoints {
+            for _ in 0..<steps { alone.append(try seconds { _ = try process.advance() }) }
+            waiting.append(try seconds { try writer.write(process.snapshot(), step: process.step) })
+            var slowed: [Double] = []
+            while writer.isWriting { slowed.append(try seconds { _ = try process.advance() }) }
+            beside.append(slowed)
+        }
+        try writer.finish()
+
+        let step = Self.median(alone)
+        let slowing = beside.map { steps in steps.reduce(0) { $0 + $1 - step } }
+        let path = try store.generations().first?.path ?? ""
+        let bytes = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        return Report(
+            secondsPerCheckpointBlocking: Self.median(waiting),
+            secondsPerCheckpoint: Self.median(zip(waiting, slowing).map { $0 + max($1, 0) }),
+            stepSeconds: step, checkpointBytes: bytes ?? 0, checkpoints: checkpoints, threads: threads)
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+    }
+}
+
+extension RestorationSettings.Precision: ExpressibleByArgument {}

@@ -1,0 +1,120 @@
+import Foundation
+import Restoration
+import TestSupport
+import Testing
+
+@Suite struct CommandErrorTests {
+    @Test func `an input that is not there exits 66`() throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.dkp("restore", "none.png", "--output", "out", in: directory)
+            #expect(run.status == 66)
+            #expect(run.errors.contains("none.png"))
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/out"))
+        }
+    }
+
+    @Test(arguments: ["", "not an image"])
+    func `a file that is no image exits 65`(_ content: String) throws {
+        try withTemporaryDirectory { directory in
+            try Data(content.utf8).write(to: URL(fileURLWithPath: "\(directory)/x.png"))
+            let run = try Program.dkp("restore", "x.png", "--output", "out", in: directory)
+            #expect(run.status == 65)
+            #expect(run.errors.contains("not a PNG image"))
+        }
+    }
+
+    @Test func `a directory exits 65`() throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.dkp("restore", "/", "--output", "out", in: directory)
+            #expect(run.status == 65)
+        }
+    }
+
+    @Test(arguments: [
+        ["restore"], ["restore", "x.png"], ["restore", "x.png", "--output", "o", "--bogus"], ["bogus"],
+        ["degrade", "x.png", "--output", "y.png", "--scale", "4"],
+        ["degrade", "x.png", "--output", "y.png", "--scale", "4", "--kernel", "box"],
+        ["evaluate", "x.png", "y.png", "--scale", "5"], ["sample-scene", "x.png", "--size", "1x1"],
+    ])
+    func `a command line that makes no sense exits 64`(_ arguments: [String]) throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.finish(Program.start(arguments, in: directory), in: directory)
+            #expect(run.status == 64)
+            #expect(run.errors.contains("Usage"))
+        }
+    }
+
+    @Test(arguments: [("--scale", "5"), ("--steps", "many"), ("--seed", "-1"), ("--kernel", "box")])
+    func `a setting out of range exits 78 and names flag, value and range`(_ flag: String, _ value: String) throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.dkp("restore", "x.png", "--output", "out", "\(flag)=\(value)", in: directory)
+            #expect(run.status == 78)
+            #expect(run.errors.contains(flag) && run.errors.contains(value) && run.errors.contains("allowed"))
+        }
+    }
+
+    @Test func `a result that is there exits 73 and stays`() throws {
+        try withTemporaryDirectory { directory in
+            _ = try Program.dkp("sample-scene", "x.png", "--size", "16x16", in: directory)
+            try FileManager.default.createDirectory(atPath: "\(directory)/out", withIntermediateDirectories: false)
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: "\(directory)/out/restored.png"))
+            let run = try Program.dkp("restore", "x.png", "--output", "out", in: directory)
+            #expect(run.status == 73)
+            #expect(run.errors.contains("--force"))
+            #expect(try bytes("\(directory)/out/restored.png") == Array("mine".utf8))
+        }
+    }
+
+    @Test func `an output that is a file exits 73`() throws {
+        try withTemporaryDirectory { directory in
+            _ = try Program.dkp("sample-scene", "x.png", "--size", "16x16", in: directory)
+            let run = try Program.dkp("restore", "x.png", "--output", "x.png", in: directory)
+            #expect(run.status == 73)
+        }
+    }
+
+    @Test func `an unfinished job of other settings exits 78, of another image 65`() throws {
+        try withTemporaryDirectory { directory in
+            _ = try Program.dkp("sample-scene", "x.png", "--size", "16x16", in: directory)
+            _ = try Program.dkp("sample-scene", "y.png", "--size", "16x32", in: directory)
+            _ = try ForegroundJob(
+                input: "\(directory)/x.png", output: "\(directory)/out", settings: RestorationSettings())
+            let settings = try Program.dkp("restore", "x.png", "--output", "out", "--seed", "3", in: directory)
+            #expect(settings.status == 78)
+            #expect(settings.errors.contains("--restart") && settings.errors.contains("seed 0, now 3"))
+            let image = try Program.dkp("restore", "y.png", "--output", "out", in: directory)
+            #expect(image.status == 65)
+            #expect(image.errors.contains("--restart"))
+        }
+    }
+
+    @Test func `a job directory that is none exits 66`() throws {
+        try withTemporaryDirectory { directory in
+            let run1 = try Program.dkp("work", "nowhere", in: directory)
+            #expect(run1.status == 66)
+            let run2 = try Program.dkp("work", ".", in: directory)
+            #expect(run2.status == 66)
+        }
+    }
+
+    @Test func `the worker's error is in error.json and its exit code`() throws {
+        try withTemporaryDirectory { directory in
+            try Data("text".utf8).write(to: URL(fileURLWithPath: "\(directory)/x.png"))
+            let job = try JobDirectory.create(
+                in: directory, input: "\(directory)/x.png", settings: RestorationSettings(), name: "job")
+            let run = try Program.dkp("work", "job", in: directory)
+            #expect(run.status == 65)
+            let failure = try JSONDecoder().decode(Failure.self, from: Data(bytes(job.errorPath)))
+            #expect(failure.exitCode == 65)
+            #expect(failure.message.contains("not a PNG image"))
+        }
+    }
+
+    @Test func `the version is printed`() throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.dkp("--version", in: directory)
+            #expect(run.status == 0)
+            #expect(run.output == Software.version + "\n")
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import KernelPrior
+import Restoration
+import Testing
+
+@Suite struct SettingsTests {
+    @Test func `every setting can be given in YAML`() throws {
+        var settings = RestorationSettings()
+        try settings.apply(
+            yaml: """
+                method: dip-dkp
+                preset: paper
+                scale: 3
+                kernel: motion
+                kernel_centre: fkp
+                steps: 77
+                seed: 18446744073709551615
+                precision: bf16
+                threads: 2
+                checkpoint_interval: 1.5
+                sampler: metropolis
+                oracle_kernel: truth.h5
+                """, source: "cat.png.yaml")
+        #expect(settings.preset == .paper)
+        #expect(settings.scale == 3)
+        #expect(settings.kernel == .motion)
+        #expect(settings.kernelCentre == .fkp)
+        #expect(settings.steps == 77)
+        #expect(settings.seed == .max)
+        #expect(settings.precision == .bf16)
+        #expect(settings.threads == 2)
+        #expect(settings.checkpointInterval == 1.5)
+        #expect(settings.sampler == .metropolis)
+        #expect(settings.oracleKernel == "truth.h5")
+    }
+
+    @Test func `JSON is read as YAML is, and null unsets`() throws {
+        var settings = RestorationSettings()
+        settings.steps = 5
+        try settings.apply(yaml: #"{"scale": 8, "steps": null}"#, source: "job")
+        #expect(settings.scale == 8)
+        #expect(settings.steps == nil)
+    }
+
+    @Test func `keys that a file does not name stay as they are`() throws {
+        var settings = RestorationSettings()
+        settings.scale = 2
+        try settings.apply(yaml: "seed: 9", source: "a")
+        try settings.apply(yaml: "# nothing\n", source: "b")
+        #expect(settings.scale == 2)
+        #expect(settings.seed == 9)
+    }
+
+    @Test(arguments: [
+        ("scale", "5"), ("scale", "4.0"), ("scale", "four"), ("steps", "0"), ("steps", "100001"), ("seed", "-1"),
+        ("kernel", "box"), ("kernel_centre", "middle"), ("precision", "f16"), ("threads", "0"),
+        ("checkpoint_interval", "0"), ("checkpoint_interval", "nan"), ("sampler", "gibbs"), ("method", "diff-dkp"),
+        ("preset", "fast"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
+    ])
+    func `a value out of range names the key, the value and what is allowed`(_ key: String, _ value: String) throws {
+        var settings = RestorationSettings()
+        let error = try #require(throws: SettingsError.self) {
+            try settings.apply(yaml: "\(key): \(value)", source: "dkp.yaml")
+        }
+        #expect(error.code == .invalidValue)
+        #expect(error.key == key)
+        #expect(error.description.hasPrefix("dkp.yaml: \(key) is "))
+        #expect(error.description.contains("allowed: "))
+        #expect(settings == RestorationSettings())
+    }
+
+    @Test func `an unknown key is refused and the known ones are named`() throws {
+        var settings = RestorationSettings()
+        let error = try #require(throws: SettingsError.self) { try settings.apply(yaml: "scal: 4", source: "x") }
+        #expect(error.code == .unknownKey)
+        #expect(error.description.contains("\"scal\""))
+        #expect(error.description.contains("checkpoint_interval"))
+    }
+
+    @Test(arguments: ["- 1\n- 2", "just text", "a: [", "scale: 2\nscale: 3"])
+    func `text that is no mapping of settings is refused`(_ text: String) {
+        var settings = RestorationSettings()
+        #expect(throws: SettingsError.self) { try settings.apply(yaml: text, source: "x") }
+    }
+
+    @Test func `overrides and environment variables are checked alike`() throws {
+        var settings = RestorationSettings()
+        try settings.apply(override: "scale=2", source: "--set")
+        try settings.apply(environment: ["DKP_SEED": "7", "DKP_OTHER": "x", "HOME": "/"])
+        #expect(settings.scale == 2)
+        #expect(settings.seed == 7)
+        #expect(throws: SettingsError.self) { try settings.apply(override: "scale", source: "--set") }
+        let error = try #require(throws: SettingsError.self) { try settings.apply(environment: ["DKP_SCALE": "5"]) }
+        #expect(error.description.contains("DKP_SCALE"))
+    }
+
+    @Test func `settings survive JSON, and decoding is as strict as parsing`() throws {
+        var settings = toySettings(seed: .max)
+        settings.sampler = .independent
+        let data = try JSONEncoder().encode(settings)
+        #expect(try JSONDecoder().decode(RestorationSettings.self, from: data) == settings)
+        #expect(throws: SettingsError.self) {
+            try JSONDecoder().decode(RestorationSettings.self, from: Data(#"{"scale": 5}"#.utf8))
+        }
+        #expect(throws: SettingsError.self) {
+            try JSONDecoder().decode(RestorationSettings.self, from: Data(#"{"colour": 1}"#.utf8))
+        }
+    }
+
+    @Test(arguments: ["true", "[4]", #"{"of": 4}"#, "4.5", #""four""#, "null"])
+    func `a value of the wrong type in JSON names the key and what is allowed`(_ value: String) throws {
+        let error = try #require(throws: SettingsError.self) {
+            try JSONDecoder().decode(RestorationSettings.self, from: Data(#"{"scale": \#(value)}"#.utf8))
+        }
+        #expect(error.code == .invalidValue)
+        #expect(error.description.contains("scale is"))
+        #expect(error.description.contains("2, 3, 4 or 8"))
+    }
+
+    @Test func `only settings that determine the result make another job of it`() {
+        var other = RestorationSettings()
+        other.threads = 3
+        other.checkpointInterval = 1
+        #expect(other.determiningResult == RestorationSettings().determiningResult)
+        other.seed = 1
+        #expect(other.determiningResult != RestorationSettings().determiningResult)
+    }
+}
