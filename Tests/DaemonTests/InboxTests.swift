@@ -145,6 +145,23 @@ import Testing
         }
     }
 
+    @Test func `takes a file whose name is no text`() throws {
+        try withTemporaryDirectory { path in
+            let folder = StateFolder(FilePath(path))
+            let files = MortalFileSystem(changes: .max)
+            try folder.create(files)
+            let bytes: [CChar] = [99, -1, -2, 46, 112, 110, 103, 0]
+            let name = try #require(
+                bytes.withUnsafeBufferPointer { $0.baseAddress.flatMap { FilePath.Component(platformString: $0) } })
+            try LocalFileSystem().write(Array("image".utf8), to: FilePath(path).appending("x"))
+            try files.rename(FilePath(path).appending("x"), to: folder.inbox.appending(name))
+            let id = try #require(JobID("20260804-153012-345"))
+            #expect(try Protocols(folder, files).claim.claim(name, as: id))
+            #expect(try text(folder.job(id).appending("input.png")) == "image")
+            #expect(try names(folder.inbox) == [] && names(folder.jobs) == [id.description])
+        }
+    }
+
     @Test func `puts a name that became a link in the last moment back where it was`() throws {
         try withTemporaryDirectory { path in
             let folder = StateFolder(FilePath(path))
