@@ -1,4 +1,5 @@
 public import Checkpointing
+public import KernelPrior
 public import Tensors
 
 /// A restoration in steps: an object that can be advanced, looked at, saved after any step and resumed elsewhere.
@@ -48,13 +49,19 @@ public struct RestorationEstimate: Sendable, Equatable {
     public var image: Tensor<Float>
     /// The blur kernel `[n, n]`, non-negative, of sum 1.
     public var kernel: Tensor<Float>
+    /// The category of the kernel where it was chosen among the known ones; nil where the kernel was given or came from
+    /// a network.
+    public var kernelCategory: KernelCategory?
     /// What a reader of the report should know about how the estimate came about; nil where all went as usual.
     public var note: String?
 
     /// An estimate of the given shapes.
-    public init(image: Tensor<Float>, kernel: Tensor<Float>, note: String? = nil) {
+    public init(
+        image: Tensor<Float>, kernel: Tensor<Float>, kernelCategory: KernelCategory? = nil, note: String? = nil
+    ) {
         self.image = image
         self.kernel = kernel
+        self.kernelCategory = kernelCategory
         self.note = note
     }
 }

@@ -43,8 +43,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public var preset = Preset.default
     /// How many times larger the restored image is on each axis: 2, 3, 4 or 8.
     public var scale = 4
-    /// The family of blur kernels to look for.
-    public var kernel = KernelFamily.auto
+    /// The family of blur kernels to look for; nil takes the preset's.
+    public var kernel: KernelFamily?
     /// Where the centre of mass of the kernels lies.
     public var kernelCentre = KernelCentre.registered
     /// The number of inner steps, 1 to 100,000; nil takes the preset's.
@@ -64,6 +64,10 @@ public struct RestorationSettings: Sendable, Hashable {
 
     /// The defaults.
     public init() {}
+
+    /// The family of blur kernels that is looked for: what was asked, or the preset's. The authors' program knows no
+    /// other than Gaussians unless it is told to.
+    public var kernelFamily: KernelFamily { kernel ?? (preset == .paper ? .gaussian : .auto) }
 
     /// These settings without those that change only how the work is run (threads, checkpoint interval): two jobs with
     /// equal inputs and equal values of this ask for the same result.

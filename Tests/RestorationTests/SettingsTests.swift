@@ -34,6 +34,17 @@ import Testing
         #expect(settings.oracleKernel == "truth.h5")
     }
 
+    @Test func `the paper's preset looks for Gaussians unless another family is asked for`() throws {
+        var settings = RestorationSettings()
+        #expect(settings.kernelFamily == .auto)
+        try settings.set("preset", to: "paper", source: "--preset")
+        #expect(settings.kernelFamily == .gaussian)
+        try settings.set("kernel", to: "auto", source: "--kernel")
+        #expect(settings.kernelFamily == .auto)
+        try settings.set("kernel", to: "", source: "--kernel")
+        #expect(settings.kernelFamily == .gaussian)
+    }
+
     @Test func `JSON is read as YAML is, and null unsets`() throws {
         var settings = RestorationSettings()
         settings.steps = 5

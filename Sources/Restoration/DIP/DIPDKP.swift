@@ -63,8 +63,9 @@ public final class DIPDKP: RestorationProcess {
 
         let priorSettings =
             dip.usesPaperPrior
-            ? KernelPriorSettings.paper(family: settings.kernel, scale: settings.scale, centre: settings.kernelCentre)
-            : KernelPriorSettings(family: settings.kernel, scale: settings.scale, centre: settings.kernelCentre)
+            ? KernelPriorSettings.paper(
+                family: settings.kernelFamily, scale: settings.scale, centre: settings.kernelCentre)
+            : KernelPriorSettings(family: settings.kernelFamily, scale: settings.scale, centre: settings.kernelCentre)
         kernelPrior = try KernelPrior(settings: priorSettings)
         kernelNetwork = try KernelNetwork(kernelSize: kernelPrior.kernelSize, seed: settings.seed)
         search = try KernelSearch(prior: kernelPrior, settings: dip, seed: settings.seed)
@@ -90,6 +91,10 @@ public final class DIPDKP: RestorationProcess {
         return kernelNetwork.output
     }
 
+    private var kernelCategory: KernelCategory? {
+        oracleKernel == nil && settings.imageFollowsChains ? search.last?.category : nil
+    }
+
     /// The image network's latest output, `[channels, s height, s width]`.
     public var image: Tensor<Float> { network.result }
 
@@ -112,7 +117,7 @@ public final class DIPDKP: RestorationProcess {
         }
         best.offer(network.result, kernel, loss: losses.meanSquaredError, step: step)
         try network.backward(imageGradient)
-        network.adamStep(rate: settings.imageRate)
+        network.adamStep(rate: settings.imageRate(at: step))
         defer { step += 1 }
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,
@@ -155,13 +160,13 @@ public final class DIPDKP: RestorationProcess {
     public func estimate() throws -> RestorationEstimate {
         guard let image = average.image else {
             try network.forward()
-            return RestorationEstimate(image: network.result, kernel: kernel)
+            return RestorationEstimate(image: network.result, kernel: kernel, kernelCategory: kernelCategory)
         }
         if average.lossSum / Double(average.count) > Self.divergence * best.loss {
             return RestorationEstimate(
-                image: best.image, kernel: best.kernel,
+                image: best.image, kernel: best.kernel, kernelCategory: kernelCategory,
                 note: "the image network diverged after step \(best.step + 1): the result is that step's output")
         }
-        return RestorationEstimate(image: image, kernel: kernel)
+        return RestorationEstimate(image: image, kernel: kernel, kernelCategory: kernelCategory)
     }
 }

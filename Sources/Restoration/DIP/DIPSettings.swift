@@ -1,3 +1,4 @@
+import Foundation
 import KernelPrior
 
 /// Everything that decides what DIP-DKP computes, beyond the input: the numbers behind a preset.
@@ -15,6 +16,11 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public var similarityShare = 0.4
     /// Adam's rate for the image network.
     public var imageRate = 5e-3
+    /// The last share of the steps, over which the image network's rate falls to ``finalImageRate`` along a half cosine;
+    /// 0 keeps it.
+    public var annealedShare = 0.0
+    /// Adam's rate for the image network at the last step, where it is annealed.
+    public var finalImageRate = 5e-4
     /// Adam's rate for the kernel network.
     public var kernelRate = 1e-4
     /// Steps of the kernel network's warm-up towards a random kernel.
@@ -59,6 +65,7 @@ public struct DIPSettings: Sendable, Codable, Equatable {
         settings.imageFollowsChains = true
         settings.coarseShare = 0.3
         settings.averagedShare = 0.1
+        settings.annealedShare = 0.3
         return settings
     }
 
@@ -77,4 +84,12 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     }
 
     init(steps: Int) { self.steps = steps }
+
+    /// Adam's rate for the image network at a step, counted from 0.
+    func imageRate(at step: Int) -> Double {
+        let start = (1 - annealedShare) * Double(steps)
+        guard annealedShare > 0, Double(step) > start else { return imageRate }
+        let progress = (Double(step) - start) / max(1, Double(steps - 1) - start)
+        return finalImageRate + (imageRate - finalImageRate) * 0.5 * (1 + cos(.pi * min(1, progress)))
+    }
 }

@@ -1,4 +1,6 @@
 public import Foundation
+public import KernelPrior
+import Tensors
 
 /// What `report.json` says about a finished job.
 public struct Report: Sendable, Codable, Equatable {
@@ -19,6 +21,42 @@ public struct Report: Sendable, Codable, Equatable {
             case width, height, channels
             case bitDepth = "bit_depth"
             case hasAlpha = "alpha"
+        }
+    }
+
+    /// The estimated blur in numbers, in pixels of the restored image.
+    public struct KernelShape: Sendable, Codable, Equatable {
+        /// The category that was settled on; nil where the kernel was given or came from a network.
+        public var category: KernelCategory?
+        /// The standard deviation along the main axis.
+        public var majorDeviation: Double
+        /// The standard deviation across the main axis.
+        public var minorDeviation: Double
+        /// The main axis's angle in degrees, 0 to 180, from the columns' axis towards the rows'.
+        public var angle: Double
+        /// The centre of mass, in rows from the first.
+        public var centreRow: Double
+        /// The centre of mass, in columns from the first.
+        public var centreColumn: Double
+
+        enum CodingKeys: String, CodingKey {
+            case category
+            case majorDeviation = "major_deviation"
+            case minorDeviation = "minor_deviation"
+            case angle = "angle_degrees"
+            case centreRow = "centre_row"
+            case centreColumn = "centre_column"
+        }
+
+        /// The shape of a kernel `[n, n]` of sum 1.
+        init(_ kernel: Tensor<Float>, category: KernelCategory?) {
+            let moments = KernelMoments(kernel)
+            self.category = category
+            majorDeviation = max(0, moments.major).squareRoot()
+            minorDeviation = max(0, moments.minor).squareRoot()
+            angle = moments.angle * 180 / .pi
+            centreRow = moments.row
+            centreColumn = moments.column
         }
     }
 
@@ -52,6 +90,8 @@ public struct Report: Sendable, Codable, Equatable {
     public var output: ImageDescription
     /// Rows and columns of the kernel.
     public var kernelSize: Int
+    /// The kernel in numbers.
+    public var kernel: KernelShape
     /// Steps done.
     public var steps: Int
     /// Seconds of computing, all runs together, steps done twice included.
@@ -84,7 +124,8 @@ public struct Report: Sendable, Codable, Equatable {
     public var notes: [String]
 
     enum CodingKeys: String, CodingKey {
-        case format, settings, seed, versions, input, output, steps, seconds, threads, interruptions, resumes, created
+        case format, settings, seed, versions, input, output, kernel, steps, seconds, threads, interruptions, resumes,
+            created
         case finished, psnr, ssim, notes
         case formatVersion = "format_version"
         case jobID = "job_id"

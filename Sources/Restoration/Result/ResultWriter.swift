@@ -36,7 +36,7 @@ struct ResultWriter {
             // The image is the result, its score is not: a reference that does not fit must not withhold it.
             notes.append("not scored: \(error)")
         }
-        let report = report(restored, estimate.kernel, run, scores, notes)
+        let report = report(restored, estimate, run, scores, notes)
 
         let temporary = "\(job.path)/.result.tmp"
         try FileSystem.remove(temporary)
@@ -98,7 +98,7 @@ struct ResultWriter {
     }
 
     private func report(
-        _ restored: Image, _ kernel: Tensor<Float>, _ run: Run, _ scores: Scores, _ notes: [String]
+        _ restored: Image, _ estimate: RestorationEstimate, _ run: Run, _ scores: Scores, _ notes: [String]
     ) -> Report {
         func describe(_ image: Image) -> Report.ImageDescription {
             Report.ImageDescription(
@@ -113,7 +113,8 @@ struct ResultWriter {
                 "checkpoint_format": String(SnapshotFile.checkpointVersion), "result_format": "1",
             ],
             inputSHA256: job.record.inputSHA256, input: describe(input), output: describe(restored),
-            kernelSize: kernel.shape[0], steps: run.trace.loss.count,
+            kernelSize: estimate.kernel.shape[0],
+            kernel: Report.KernelShape(estimate.kernel, category: estimate.kernelCategory), steps: run.trace.loss.count,
             seconds: run.runs.reduce(0) { $0 + $1.computeSeconds }, threads: run.threads,
             peakMemoryBytes: run.runs.map(\.peakMemoryBytes).max() ?? 0,
             interruptions: run.runs.dropLast().count { $0.end != .finished },

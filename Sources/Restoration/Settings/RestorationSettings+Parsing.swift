@@ -75,7 +75,7 @@ extension RestorationSettings {
                 case .method: method.rawValue
                 case .preset: preset.rawValue
                 case .scale: String(scale)
-                case .kernel: kernel.rawValue
+                case .kernel: kernel?.rawValue ?? ""
                 case .kernelCentre: kernelCentre.rawValue
                 case .steps: steps.map(String.init) ?? ""
                 case .seed: String(seed)
@@ -94,6 +94,7 @@ extension RestorationSettings {
         if text.isEmpty {
             guard key.isOptional else { return false }
             switch key {
+            case .kernel: kernel = nil
             case .steps: steps = nil
             case .threads: threads = nil
             case .sampler: sampler = nil

@@ -22,7 +22,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         case .method: Self.list(RestorationSettings.Method.self)
         case .preset: Self.list(RestorationSettings.Preset.self)
         case .scale: "2, 3, 4 or 8"
-        case .kernel: Self.list(KernelFamily.self)
+        case .kernel: Self.list(KernelFamily.self) + ", or null for the preset's"
         case .kernelCentre: Self.list(KernelCentre.self)
         case .steps: "a whole number from 1 to 100000, or null for the preset's"
         case .seed: "a whole number from 0 to 18446744073709551615"
@@ -37,7 +37,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     /// Whether null (in a file) or an empty value (in an override) stands for "not set".
     public var isOptional: Bool {
         switch self {
-        case .steps, .threads, .sampler, .oracleKernel: true
+        case .kernel, .steps, .threads, .sampler, .oracleKernel: true
         default: false
         }
     }
