@@ -111,6 +111,6 @@ let package = Package(
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp"]),
+        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]
 )
