@@ -78,7 +78,7 @@ let package = Package(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
-                "Checkpointing", "CParallel", "CLibCrypto", "Yams", logging,
+                "Checkpointing", "CParallel", "Yams", logging,
             ]),
         library(
             "Daemon",
