@@ -34,6 +34,8 @@ struct CheckpointBenchmark: ParsableCommand {
         var checkpointBytes: Int
         var checkpoints: Int
         var threads: Int
+        /// Of whole steps, kernel search included; there only where Benchmarks/allocations.c is preloaded.
+        var allocations: StepAllocations?
     }
 
     func validate() throws {
@@ -81,7 +83,10 @@ struct CheckpointBenchmark: ParsableCommand {
         let clock = ContinuousClock()
         func seconds(_ work: () throws -> Void) rethrows -> Double { try clock.measure(work) / .seconds(1) }
 
-        for _ in 0..<2 { _ = try process.advance() }
+        // With the second sampling, everything that a step needs has been allocated.
+        for _ in 0..<6 { _ = try process.advance() }
+        var allocations = StepAllocations()
+        for _ in 0..<10 { try allocations?.count { _ = try process.advance() } }
         var alone: [Double] = []
         var waiting: [Double] = []
         var taking: [Double] = []
@@ -105,7 +110,8 @@ struct CheckpointBenchmark: ParsableCommand {
             secondsPerCheckpointBlocking: Self.median(waiting),
             secondsPerCheckpoint: Self.median(zip(waiting, slowing).map { $0 + max($1, 0) }),
             cpuSecondsPerCheckpoint: Self.median(taking) + Self.median(writing.withLock { $0 }),
-            stepSeconds: step, checkpointBytes: bytes ?? 0, checkpoints: checkpoints, threads: threads)
+            stepSeconds: step, checkpointBytes: bytes ?? 0, checkpoints: checkpoints, threads: threads,
+            allocations: allocations)
     }
 
     /// The processor time that this thread has used.
