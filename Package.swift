@@ -78,7 +78,7 @@ let package = Package(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
-                "Checkpointing", "CParallel", "CLibCrypto", "Yams", logging,
+                "Checkpointing", "CParallel", "Yams", logging,
             ]),
         library(
             "Daemon",
@@ -110,7 +110,7 @@ let package = Package(
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
-        tests("DaemonTests", ["Daemon", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp"]),
+        tests("DaemonTests", ["Daemon", "Checkpointing", "dkp", "dkpd", logging, system]),
+        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]
 )

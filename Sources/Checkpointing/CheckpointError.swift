@@ -23,6 +23,8 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
         case noSpace
         /// The directory or file may not be read or written.
         case permissionDenied
+        /// A library that is needed does not work.
+        case unavailable
         /// Any other failure of the system or a library.
         case inputOutput
     }

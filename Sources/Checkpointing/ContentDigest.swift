@@ -26,8 +26,7 @@ extension Snapshot {
             hash.update(path)
             Self.add(value, to: hash)
         }
-        let digits = Array("0123456789abcdef")
-        return String(try hash.finish().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        return try hash.finishHexadecimal()
     }
 
     /// Paths in the order of their bytes: the same for everyone, whatever the language or the hash seed.

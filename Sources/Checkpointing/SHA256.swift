@@ -1,18 +1,21 @@
 import CLibCrypto
 
 /// A SHA-256 digest computed piece by piece.
-struct SHA256: ~Copyable {
-    static var byteCount: Int { 32 }
+package struct SHA256: ~Copyable {
+    private static var byteCount: Int { 32 }
 
     private let context: OpaquePointer
 
-    init() throws(CheckpointError) {
+    /// The digest of nothing yet.
+    ///
+    /// - Throws: ``CheckpointError`` with code `unavailable` where libcrypto does not work.
+    package init() throws(CheckpointError) {
         guard let context = EVP_MD_CTX_new() else {
-            throw CheckpointError(.inputOutput, "out of memory for a SHA-256 digest")
+            throw CheckpointError(.unavailable, "out of memory for a SHA-256 digest")
         }
         guard EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
             EVP_MD_CTX_free(context)
-            throw CheckpointError(.inputOutput, "the cryptographic library offers no SHA-256")
+            throw CheckpointError(.unavailable, "libcrypto has no SHA-256; check its installation")
         }
         self.context = context
     }
@@ -20,9 +23,12 @@ struct SHA256: ~Copyable {
     deinit { EVP_MD_CTX_free(context) }
 
     /// Adds bytes. (An update of an initialised digest cannot fail; if it did, no digest would match.)
-    func update(_ bytes: UnsafeRawBufferPointer) {
+    package func update(_ bytes: UnsafeRawBufferPointer) {
         _ = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
+
+    /// Adds bytes.
+    package func update(_ bytes: ArraySlice<UInt8>) { bytes.withUnsafeBytes { update($0) } }
 
     /// Adds an integer as eight little-endian bytes.
     func update(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { update($0) } }
@@ -31,22 +37,28 @@ struct SHA256: ~Copyable {
     func update(_ text: String) {
         let bytes = Array(text.utf8)
         update(UInt64(bytes.count))
-        bytes.withUnsafeBytes { update($0) }
+        update(bytes[...])
     }
 
     /// The digest of everything added.
-    consuming func finish() throws(CheckpointError) -> [UInt8] {
+    package consuming func finish() throws(CheckpointError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Self.byteCount)
         guard EVP_DigestFinal_ex(context, &digest, nil) == 1 else {
-            throw CheckpointError(.inputOutput, "the cryptographic library failed to compute a SHA-256")
+            throw CheckpointError(.unavailable, "libcrypto failed to compute a SHA-256 digest")
         }
         return digest
+    }
+
+    /// The digest of everything added, in lower-case hexadecimal.
+    package consuming func finishHexadecimal() throws(CheckpointError) -> String {
+        let digits = Array("0123456789abcdef")
+        return String(try finish().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 
     /// The digest of some bytes.
     static func digest(of bytes: ArraySlice<UInt8>) throws(CheckpointError) -> [UInt8] {
         let hash = try SHA256()
-        bytes.withUnsafeBytes { hash.update($0) }
+        hash.update(bytes)
         return try hash.finish()
     }
 }

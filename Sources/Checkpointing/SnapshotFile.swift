@@ -45,9 +45,9 @@ public enum SnapshotFile {
     ) throws(CheckpointError) -> [UInt8] {
         try snapshot.checkPaths(name: name)
         let digest = try snapshot.contentDigest(format: format, version: version)
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         do {
-            bytes = try HDF5File.image(name: name) { file throws(HDF5Error) in
+            bytes = try HDF5File.image(name: name, spareCapacity: EndMark.byteCount) { file throws(HDF5Error) in
                 try file.setAttribute("format", .string(format))
                 try file.setAttribute("format_version", .int(Int64(version)))
                 try file.setAttribute("content_sha256", .string(digest))
@@ -56,12 +56,13 @@ public enum SnapshotFile {
         } catch {
             throw CheckpointError(error.code == .invalidArgument ? .invalidPath : .inputOutput, error.message)
         }
-        return try sealed(bytes)
+        try seal(&bytes)
+        return bytes
     }
 
     /// Puts the end mark after the HDF5 part of a file.
-    package static func sealed(_ content: [UInt8]) throws(CheckpointError) -> [UInt8] {
-        content + (try EndMark(of: content[...]).bytes)
+    package static func seal(_ content: inout [UInt8]) throws(CheckpointError) {
+        content += try EndMark(of: content[...]).bytes
     }
 
     /// The snapshot in a file's bytes, all of it verified; `name` is for messages.

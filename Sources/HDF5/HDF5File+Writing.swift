@@ -16,10 +16,12 @@ extension HDF5File {
 
     /// Builds a whole file in memory and gives its bytes. The same calls give the same bytes: no times are stored.
     ///
-    /// - Parameter name: for messages.
+    /// - Parameters:
+    ///   - name: for messages.
+    ///   - spareCapacity: bytes that can be appended to the result without moving it.
     /// - Throws: what `build` throws; ``HDF5Error/Code/writeFailed``.
     public static func image(
-        name: String, _ build: (borrowing HDF5File) throws(HDF5Error) -> Void
+        name: String, spareCapacity: Int = 0, _ build: (borrowing HDF5File) throws(HDF5Error) -> Void
     ) throws(HDF5Error) -> [UInt8] {
         Library.enter()
         defer { Library.leave() }
@@ -31,10 +33,9 @@ extension HDF5File {
         let size = H5Fget_file_image(file.handle.id, nil, 0)
         try check(size, .writeFailed, "\(name): no file image")
         var written = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
-            buffer.initialize(repeating: 0)
+        let bytes = [UInt8](unsafeUninitializedCapacity: size + spareCapacity) { buffer, initialized in
             written = H5Fget_file_image(file.handle.id, buffer.baseAddress, size)
-            initialized = size
+            initialized = max(written, 0)
         }
         try check(written == size ? 0 : -1, .writeFailed, "\(name): no file image")
         return bytes

@@ -192,13 +192,13 @@ public final class Network {
     }
 
     /// All trainable parameters, or all others, one after another in the order of ``parameterDescriptions``.
-    public func flattened(_ column: ParameterColumn, trainable: Bool) -> Tensor<Float> {
+    public func flattened(_ column: ParameterColumn, trainable: Bool) -> [Float] {
         parameters.flattened(column.stored, trainable: trainable)
     }
 
     /// The inverse of ``flattened(_:trainable:)``.
     public func setFlattened(
-        _ column: ParameterColumn, trainable: Bool, to values: Tensor<Float>
+        _ column: ParameterColumn, trainable: Bool, to values: [Float]
     ) throws(NeuralNetworkError) {
         let count = parameters.descriptions.filter { $0.isTrainable == trainable }.reduce(0) { $0 + $1.count }
         guard values.count == count else {

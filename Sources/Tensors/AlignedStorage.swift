@@ -14,5 +14,10 @@ final class AlignedStorage<Scalar: BitwiseCopyable>: @unchecked Sendable {
             start: raw.bindMemory(to: Scalar.self, capacity: max(count, 1)), count: count)
     }
 
+    /// Overwrites the block, from its beginning, by as many elements.
+    func copy(_ elements: UnsafeBufferPointer<Scalar>) {
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(elements))
+    }
+
     deinit { UnsafeMutableRawPointer(buffer.baseAddress)?.deallocate() }
 }

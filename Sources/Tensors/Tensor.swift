@@ -20,14 +20,21 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
         precondition(elements.count == count, "shape \(shape) holds \(count) elements, \(elements.count) were given")
         self.shape = shape
         storage = AlignedStorage(count: count)
-        _ = storage.buffer.initialize(from: elements)
+        // Unspecialised code copies element by element, hence the block where there is one.
+        let isCopied = elements.withContiguousStorageIfAvailable { storage.copy($0) } != nil
+        if !isCopied { _ = storage.buffer.initialize(from: elements) }
     }
 
     /// The number of elements.
     public var count: Int { storage.buffer.count }
 
     /// The elements in row-major order, copied.
-    public var elements: [Scalar] { Array(storage.buffer) }
+    public var elements: [Scalar] {
+        Array(unsafeUninitializedCapacity: count) { elements, initialized in
+            UnsafeMutableRawBufferPointer(elements).copyMemory(from: UnsafeRawBufferPointer(storage.buffer))
+            initialized = count
+        }
+    }
 
     /// The element at a row-major offset.
     public subscript(offset: Int) -> Scalar {
@@ -82,7 +89,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     private mutating func makeUnique() {
         if !isKnownUniquelyReferenced(&storage) {
             let copy = AlignedStorage<Scalar>(count: count)
-            _ = copy.buffer.initialize(from: storage.buffer)
+            copy.copy(UnsafeBufferPointer(storage.buffer))
             storage = copy
         }
     }

@@ -29,6 +29,8 @@ struct TrainingStepBenchmark: ParsableCommand {
         var arenaBytes: Int
         /// What the heap took from the system between the first measured step and the last.
         var heapGrowthBytes: Int
+        /// There only where Benchmarks/allocations.c is preloaded.
+        var allocations: StepAllocations?
         var precision: String
         var isNative: Bool
         var parameters: Int
@@ -65,14 +67,17 @@ struct TrainingStepBenchmark: ParsableCommand {
         let heapBefore = processStatus("VmData")
         let clock = ContinuousClock()
         var seconds: [Double] = []
+        seconds.reserveCapacity(steps)
         for _ in 0..<max(steps, 1) {
             let duration = try clock.measure { try trainingStep() }
             seconds.append(duration / .seconds(1))
         }
+        var allocations = StepAllocations()
+        for _ in 0..<3 { try allocations?.count(trainingStep) }
         let report = Report(
             secondsPerStep: seconds.sorted()[seconds.count / 2], peakBytes: processStatus("VmHWM"),
             arenaBytes: network.arenaByteCount, heapGrowthBytes: processStatus("VmData") - heapBefore,
-            precision: precision.rawValue, isNative: precision.isNative,
+            allocations: allocations, precision: precision.rawValue, isNative: precision.isNative,
             parameters: network.trainableParameterCount, threads: threads,
             implementations: network.convolutionImplementations)
         if json {

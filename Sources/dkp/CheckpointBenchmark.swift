@@ -4,6 +4,7 @@ import Checkpointing
 import Foundation
 import Imaging
 import Restoration
+import Synchronization
 
 /// What a checkpoint costs the steps: the time they wait for it, and their slowing while it is written.
 struct CheckpointBenchmark: ParsableCommand {
@@ -25,12 +26,16 @@ struct CheckpointBenchmark: ParsableCommand {
         var secondsPerCheckpointBlocking: Double
         /// All that a checkpoint costs the steps: the waiting, and the slowing of the steps beside the writer.
         var secondsPerCheckpoint: Double
+        /// The processor time of taking, handing over and writing one checkpoint, which a busy machine does not change.
+        var cpuSecondsPerCheckpoint: Double
         /// A step beside which nothing is written.
         var stepSeconds: Double
         /// The size of the newest checkpoint's file.
         var checkpointBytes: Int
         var checkpoints: Int
         var threads: Int
+        /// Of whole steps, kernel search included; there only where Benchmarks/allocations.c is preloaded.
+        var allocations: StepAllocations?
     }
 
     func validate() throws {
@@ -59,25 +64,38 @@ struct CheckpointBenchmark: ParsableCommand {
         } else {
             print(
                 String(
-                    format: "%.3f s per checkpoint of %d MiB, of which the steps wait %.3f s; %.3f s per step",
+                    format:
+                        "%.3f s per checkpoint of %d MiB, of which the steps wait %.3f s; %.3f s of processor time; "
+                        + "%.3f s per step",
                     report.secondsPerCheckpoint, report.checkpointBytes >> 20, report.secondsPerCheckpointBlocking,
-                    report.stepSeconds))
+                    report.cpuSecondsPerCheckpoint, report.stepSeconds))
         }
     }
 
     /// Steps alone and steps beside the writer take turns, so that a change in the machine's mood meets both.
     private func measure(_ process: DIPDKP, _ store: CheckpointStore) throws -> Report {
-        let writer = BackgroundCheckpointWriter(store: store)
+        let writing = Mutex<[Double]>([])
+        let writer = BackgroundCheckpointWriter { snapshot, step throws(CheckpointError) in
+            let begin = Self.threadSeconds()
+            try store.save(snapshot, step: step)
+            writing.withLock { $0.append(Self.threadSeconds() - begin) }
+        }
         let clock = ContinuousClock()
         func seconds(_ work: () throws -> Void) rethrows -> Double { try clock.measure(work) / .seconds(1) }
 
-        for _ in 0..<2 { _ = try process.advance() }
+        // With the second sampling, everything that a step needs has been allocated.
+        for _ in 0..<6 { _ = try process.advance() }
+        var allocations = StepAllocations()
+        for _ in 0..<10 { try allocations?.count { _ = try process.advance() } }
         var alone: [Double] = []
         var waiting: [Double] = []
+        var taking: [Double] = []
         var beside: [[Double]] = []
         for _ in 0..<checkpoints {
             for _ in 0..<steps { alone.append(try seconds { _ = try process.advance() }) }
+            let begin = Self.threadSeconds()
             waiting.append(try seconds { try writer.write(process.snapshot(), step: process.step) })
+            taking.append(Self.threadSeconds() - begin)
             var slowed: [Double] = []
             while writer.isWriting { slowed.append(try seconds { _ = try process.advance() }) }
             beside.append(slowed)
@@ -91,7 +109,16 @@ struct CheckpointBenchmark: ParsableCommand {
         return Report(
             secondsPerCheckpointBlocking: Self.median(waiting),
             secondsPerCheckpoint: Self.median(zip(waiting, slowing).map { $0 + max($1, 0) }),
-            stepSeconds: step, checkpointBytes: bytes ?? 0, checkpoints: checkpoints, threads: threads)
+            cpuSecondsPerCheckpoint: Self.median(taking) + Self.median(writing.withLock { $0 }),
+            stepSeconds: step, checkpointBytes: bytes ?? 0, checkpoints: checkpoints, threads: threads,
+            allocations: allocations)
+    }
+
+    /// The processor time that this thread has used.
+    private static func threadSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     private static func median(_ values: [Double]) -> Double {

@@ -28,7 +28,8 @@ struct DkpCommand: ParsableCommand {
         }
         do {
             try command.run()
-        } catch  where error is ExitCode || error is CleanExit || error is ValidationError {
+        } catch  where error is ExitCode || exitCode(for: error) != .failure {
+            // The parser's own: help, the version and usage errors. Any other error counts as a failure to it.
             exit(withError: error)
         } catch {
             let failure = Failure(error)

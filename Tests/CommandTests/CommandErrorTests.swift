@@ -109,12 +109,4 @@ import Testing
             #expect(failure.message.contains("not a PNG image"))
         }
     }
-
-    @Test func `the version is printed`() throws {
-        try withTemporaryDirectory { directory in
-            let run = try Program.dkp("--version", in: directory)
-            #expect(run.status == 0)
-            #expect(run.output == Software.version + "\n")
-        }
-    }
 }

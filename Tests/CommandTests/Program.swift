@@ -14,10 +14,10 @@ enum Program {
         return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
     }
 
-    /// Starts `dkp`; its output goes to files in `directory`.
-    static func start(_ arguments: [String], in directory: String) throws -> Process {
+    /// Starts a program, `dkp` unless told otherwise; its output goes to files in `directory`.
+    static func start(_ arguments: [String], of program: String = "dkp", in directory: String) throws -> Process {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: try path("dkp"))
+        process.executableURL = URL(fileURLWithPath: try path(program))
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         // Idle threads of several programs on the same cores must not spin against each other.

@@ -1,3 +1,4 @@
+import Checkpointing
 import Foundation
 import Imaging
 import Restoration
@@ -6,13 +7,10 @@ import TestSupport
 import Testing
 
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(10))) struct RestoreTests {
-    private let restore = [
-        "restore", "lr.png", "--output", "out", "--scale", "2", "--kernel", "auto", "--steps", "8", "--threads", "2",
-        "--checkpoint-interval", "0.1",
-    ]
+    private static let kills = 10
 
     private func makeInput(_ directory: String) throws {
-        let scene = try Program.dkp("sample-scene", "hr.png", "--size", "36x40", in: directory)
+        let scene = try Program.dkp("sample-scene", "hr.png", "--size", "32x24", in: directory)
         #expect(scene.status == 0)
         let low = try Program.dkp(
             "degrade", "hr.png", "--output", "lr.png", "--scale", "2", "--kernel", "gaussian", "--save-kernel", "k.h5",
@@ -20,65 +18,87 @@ import Testing
         #expect(low.status == 0)
     }
 
-    /// Waits until the worker of `out` has done at least one step.
-    private func waitForProgress(_ process: Process, in directory: String) throws -> Bool {
+    /// The arguments that restore the input into `output`.
+    private func restore(_ precision: String, to output: String) -> [String] {
+        [
+            "restore", "lr.png", "--output", output, "--scale", "2", "--kernel", "auto", "--steps", "200", "--threads",
+            "2", "--precision", precision,
+        ]
+    }
+
+    /// The step of the newest checkpoint in `out`, 0 before the first.
+    private func checkpointedStep(in directory: String) throws -> Int {
+        let job = "\(directory)/out/.job"
+        guard FileManager.default.fileExists(atPath: job) else { return 0 }
+        return try CheckpointStore(directory: job).generations().first?.step ?? 0
+    }
+
+    /// Waits until a process has written a checkpoint of a later step or, where few steps are left, has begun to step;
+    /// false if it ends before.
+    private func waitForProgress(of process: Process, after step: Int, in directory: String) throws -> Bool {
         while process.isRunning {
-            if let job = try? JobDirectory.open("\(directory)/out/.job"), let progress = try? JobProgress.read(of: job),
-                progress.step > 0, progress.step < progress.total
+            if try checkpointedStep(in: directory) > step { return true }
+            if step > 150, let job = try? JobDirectory.open("\(directory)/out/.job"),
+                let progress = try? JobProgress.read(of: job), progress.pid == process.processIdentifier,
+                progress.total > 0
             {
                 return true
             }
-            usleep(2_000)
+            usleep(1_000)
         }
         return false
     }
 
     @Test(arguments: ["f32", "bf16"])
-    func `stopped and killed at random instants, the result is the same byte for byte`(_ precision: String) throws {
+    func `stopped once and killed ten times at random instants, the result is the same byte for byte`(
+        _ precision: String
+    ) throws {
         try withTemporaryDirectory { directory in
             try makeInput(directory)
-            let command = restore + ["--precision", precision]
-            var whole = command
-            whole[3] = "whole"
-            whole += ["--reference", "hr.png", "--reference-kernel", "k.h5"]
-            let begin = ContinuousClock.now
+            let whole =
+                restore(precision, to: "whole") + ["--reference", "hr.png", "--reference-kernel", "k.h5"]
             let undisturbed = try Program.finish(Program.start(whole, in: directory), in: directory)
             try #require(undisturbed.status == 0, "\(undisturbed.errors)")
-            let microseconds = Double((ContinuousClock.now - begin) / .microseconds(1))
             #expect(undisturbed.output.contains("PSNR") && undisturbed.output.contains("bicubic"))
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/whole/.job"))
+            struct Time: Decodable { var seconds: Double }
+            let seconds = try JSONDecoder().decode(Time.self, from: Data(bytes("\(directory)/whole/report.json")))
+                .seconds
 
+            let command = restore(precision, to: "out") + ["--checkpoint-interval", "0.1"]
             let stopped = try Program.start(command, in: directory)
-            if try waitForProgress(stopped, in: directory) {
-                stopped.terminate()
-                let first = try Program.finish(stopped, in: directory)
-                // It may have been at its last step.
-                if first.status != 0 {
-                    #expect(first.status == 75)
-                    #expect(first.errors.contains("run the same command again"))
-                }
-            } else {
-                stopped.waitUntilExit()
+            try #require(try waitForProgress(of: stopped, after: 0, in: directory))
+            stopped.terminate()
+            let first = try Program.finish(stopped, in: directory)
+            #expect(first.status == 75)
+            #expect(first.errors.contains("run the same command again"))
+
+            // Every kill waits for progress and then for a random part of a few steps: it may hit a step, the copying of
+            // the state or any moment of the writing.
+            var instants = RandomStream(seed: 2024, name: "kills/\(precision)")
+            for kill in 1...Self.kills {
+                let before = try checkpointedStep(in: directory)
+                let process = try Program.start(command, in: directory)
+                let hasAdvanced = try waitForProgress(of: process, after: before, in: directory)
+                try #require(hasAdvanced, "done after \(before) steps, before kill \(kill)")
+                usleep(UInt32(instants.uniform() * seconds / 30 * 1e6))
+                Foundation.kill(process.processIdentifier, SIGKILL)
+                let end = try Program.finish(process, in: directory)
+                try #require(end.status == -SIGKILL, "done before kill \(kill): \(end.errors)")
+                #expect(end.errors.contains("going on"))
             }
 
-            var delays: [UInt32] = []
-            while delays.count < 4, FileManager.default.fileExists(atPath: "\(directory)/out/.job") {
-                let killed = try Program.start(command, in: directory)
-                delays.append(UInt32(Double.random(in: 0.02...0.7) * microseconds))
-                usleep(delays[delays.count - 1])
-                kill(killed.processIdentifier, SIGKILL)
-                killed.waitUntilExit()
+            let last = try Program.finish(Program.start(command, in: directory), in: directory)
+            #expect(last.status == 0, "\(last.errors)")
+            #expect(last.errors.contains("going on"))
+            let results = try ["whole", "out"].map {
+                try SnapshotFile.read(from: "\(directory)/\($0)/result.h5", format: "dkp-result").datasets
             }
-
-            if FileManager.default.fileExists(atPath: "\(directory)/out/.job") {
-                let last = try Program.finish(Program.start(command, in: directory), in: directory)
-                #expect(last.status == 0, "\(last.errors)")
-                #expect(last.errors.contains("going on"))
-            }
+            #expect(results[0].keys.sorted() == results[1].keys.sorted() && results[0].count > 3)
+            for (name, dataset) in results[0] { #expect(results[1][name] == dataset, "\(name) differs") }
             for name in ["restored.png", "result.h5", "kernel.png"] {
                 #expect(
-                    try bytes("\(directory)/out/\(name)") == bytes("\(directory)/whole/\(name)"),
-                    "\(name) differs, killed after \(delays) microseconds")
+                    try bytes("\(directory)/out/\(name)") == bytes("\(directory)/whole/\(name)"), "\(name) differs")
             }
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/out/.job"))
 

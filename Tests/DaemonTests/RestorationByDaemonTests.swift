@@ -1,3 +1,4 @@
+import Checkpointing
 import Daemon
 import Foundation
 import Glibc
@@ -53,6 +54,7 @@ import Testing
                 #expect(
                     try LocalFileSystem().read(result.appending("input.png"), limit: 1 << 20)
                         == LocalFileSystem().read(root.appending(name + ".png"), limit: 1 << 20))
+                try Self.expectUndisturbed(result, name, root)
             }
             // The killed worker's job went on from its checkpoint. The orphan may have ended its job before it was found.
             #expect(logs.contains("resumed at step"), "\(logs)")
@@ -87,6 +89,27 @@ import Testing
             }
             #expect(try await daemon.stop().status == 0)
         }
+    }
+
+    /// The result is what `dkp restore` makes of the same input, with the same settings, in one go.
+    private static func expectUndisturbed(_ result: FilePath, _ name: String, _ root: FilePath) throws {
+        let whole = root.appending(name + "-in-one-go")
+        let end = try Programs.run(
+            "dkp",
+            [
+                "restore", root.appending(name + ".png").string, "--output", whole.string, "--steps", "40", "--scale",
+                "2", "--precision", "f32", "--threads", "1",
+            ])
+        try #require(end.status == 0, "\(end.errors)")
+        let images = try [result, whole].map {
+            try LocalFileSystem().read($0.appending("restored.png"), limit: 1 << 20)
+        }
+        #expect(images[0] == images[1], "\(name): restored.png differs")
+        let datasets = try [result, whole].map {
+            try SnapshotFile.read(from: $0.appending("result.h5").string, format: "dkp-result").datasets
+        }
+        #expect(datasets[0].keys.sorted() == datasets[1].keys.sorted() && datasets[0].count > 3)
+        for (path, dataset) in datasets[0] { #expect(datasets[1][path] == dataset, "\(name): \(path) differs") }
     }
 
     /// Paints a small picture and moves it into the inbox; a copy stays in `root`.

@@ -93,14 +93,13 @@ enum LayerUnderTest: String, CaseIterable, Sendable {
         try network.backward(try loss(network).gradient)
         let gradient = network.flattened(.gradients, trainable: true)
         let parameters = network.flattened(.values, trainable: true)
-        let norm = gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        let norm = gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
         try #require(norm > 1e-3)
         // Short enough not to cross many kinks, long enough for f32.
         let reach = 2e-3
         func lossAlongGradient(_ distance: Double) throws -> Double {
             let factor = Float(distance / norm)
-            let moved = Tensor(
-                shape: parameters.shape, zip(parameters.elements, gradient.elements).map { $0 + factor * $1 })
+            let moved = zip(parameters, gradient).map { $0 + factor * $1 }
             try network.setFlattened(.values, trainable: true, to: moved)
             return try loss(network).value
         }
@@ -113,7 +112,7 @@ enum LayerUnderTest: String, CaseIterable, Sendable {
         let gradients = try Precision.allCases.map { precision in
             let network = try network(layer, precision: precision)
             try network.backward(try loss(network).gradient)
-            return network.flattened(.gradients, trainable: true).elements.map(Double.init)
+            return network.flattened(.gradients, trainable: true).map(Double.init)
         }
         func dot(_ left: [Double], _ right: [Double]) -> Double { zip(left, right).reduce(0) { $0 + $1.0 * $1.1 } }
         let cosine =

@@ -107,33 +107,28 @@ final class ParameterStore {
         }
     }
 
-    func flattened(_ column: Column, trainable: Bool) -> Tensor<Float> {
+    func flattened(_ column: Column, trainable: Bool) -> [Float] {
         let start = self.column(column)
         let count = descriptions.reduce(0) { $0 + ($1.isTrainable == trainable ? $1.count : 0) }
-        var result = Tensor<Float>(shape: [count])
-        result.withUnsafeMutableBufferPointer { result in
-            var next = 0
+        return [Float](unsafeUninitializedCapacity: count) { result, initialized in
             for (slot, description) in zip(slots, descriptions) where description.isTrainable == trainable {
                 let values = start + slot.offset
                 for offset in slot.elementOffsets {
-                    result[next] = values[Int(offset)]
-                    next += 1
+                    result.initializeElement(at: initialized, to: values[Int(offset)])
+                    initialized += 1
                 }
             }
         }
-        return result
     }
 
-    func setFlattened(_ column: Column, trainable: Bool, to tensor: Tensor<Float>) {
+    func setFlattened(_ column: Column, trainable: Bool, to elements: [Float]) {
         let start = self.column(column)
-        tensor.withUnsafeBufferPointer { elements in
-            var next = 0
-            for (slot, description) in zip(slots, descriptions) where description.isTrainable == trainable {
-                let values = start + slot.offset
-                for offset in slot.elementOffsets {
-                    values[Int(offset)] = elements[next]
-                    next += 1
-                }
+        var next = 0
+        for (slot, description) in zip(slots, descriptions) where description.isTrainable == trainable {
+            let values = start + slot.offset
+            for offset in slot.elementOffsets {
+                values[Int(offset)] = elements[next]
+                next += 1
             }
         }
     }

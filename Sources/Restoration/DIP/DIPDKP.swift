@@ -14,7 +14,8 @@ import Tensors
 public final class DIPDKP: RestorationProcess {
     var settings: DIPSettings
     let network: Network
-    var noise: Tensor<Float>
+    /// The network's input, in the form in which every checkpoint shares it.
+    var noise: Dataset
     let kernelPrior: KernelPrior
     private let oracleKernel: Tensor<Float>?
 
@@ -56,10 +57,11 @@ public final class DIPDKP: RestorationProcess {
         network.initializeParameters(seed: settings.seed)
         var stream = RandomStream(seed: settings.seed, name: "dip/input")
         let noiseCount = description.inputChannels * height * width
-        noise = Tensor(
+        let noise = Tensor(
             shape: [description.inputChannels, height, width],
             (0..<noiseCount).map { _ in Float(stream.uniform() * 0.1) })
         try network.setInput(noise)
+        self.noise = Dataset(noise)
 
         let priorSettings =
             dip.usesPaperPrior

@@ -134,6 +134,7 @@ extension CheckpointError.Code {
         case .missing, .wrongType, .wrongShape, .damaged, .wrongFormat, .newerVersion: .badInput
         case .notFound: .noInput
         case .permissionDenied: .cannotCreate
+        case .unavailable: .unavailable
         case .noSpace, .inputOutput: .inputOutput
         case .invalidPath: .internalError
         }

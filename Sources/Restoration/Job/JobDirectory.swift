@@ -1,3 +1,4 @@
+import Checkpointing
 import Foundation
 
 /// A job on disk: the input, what was asked, and all the state there is.
@@ -178,13 +179,13 @@ public struct JobDirectory: Sendable, Equatable {
     static func digest(
         of path: String, followingLinks: Bool = true
     ) throws -> (hexadecimal: String, bytes: Int) {
-        var digest = try SHA256()
+        let digest = try SHA256()
         var bytes = 0
         try FileSystem.readChunks(path, followingLinks: followingLinks) { chunk in
             bytes += chunk.count
-            try digest.update(chunk)
+            digest.update(chunk)
         }
-        return (try digest.finish(), bytes)
+        return (try digest.finishHexadecimal(), bytes)
     }
 }
 
