@@ -91,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "dkp",
             dependencies: [
-                "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors", "CParallel",
-                argumentParser,
+                "Daemon", "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors",
+                "CParallel", argumentParser, system,
             ],
             swiftSettings: swiftSettings),
         .executableTarget(

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,4 +56,22 @@ int dkp_process_descriptor(pid_t identifier) {
 
 int dkp_signal_process(int process_descriptor, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, process_descriptor, signal, NULL, 0);
+}
+
+int dkp_process_has_ended(int process_descriptor) {
+    struct pollfd request = {.fd = process_descriptor, .events = POLLIN};
+    int count;
+    do {
+        count = poll(&request, 1, 0);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+int dkp_limit_memory(pid_t identifier, unsigned long long bytes) {
+    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    return prlimit(identifier, RLIMIT_DATA, &limit, NULL);
+}
+
+int dkp_set_niceness(pid_t identifier, int niceness) {
+    return setpriority(PRIO_PROCESS, (id_t)identifier, niceness);
 }

@@ -8,11 +8,18 @@ public struct CheckpointStore: Sendable {
     /// The directory, which must be there.
     public let directory: String
 
+    /// The directory in which new generations are made, and through which old ones go; nil for the directory itself. A
+    /// store whose workshop was removed changes nothing any more.
+    public let workshop: String?
+
     private static let prefix = "checkpoint-"
     private static let suffix = ".h5"
 
     /// The checkpoints in a directory.
-    public init(directory: String) { self.directory = directory }
+    public init(directory: String, workshop: String? = nil) {
+        self.directory = directory
+        self.workshop = workshop
+    }
 
     /// Writes a generation durably, then removes all but it and the one before.
     ///
@@ -21,20 +28,30 @@ public struct CheckpointStore: Sendable {
     ///
     /// - Parameter step: the number of steps done, not negative.
     /// - Returns: the file's path.
-    /// - Throws: as ``SnapshotFile/write(_:to:format:version:)``; the generations before are untouched then.
+    /// - Throws: as ``SnapshotFile/write(_:to:format:version:by:)``; the generations before are untouched then.
     @discardableResult
     public func save(_ snapshot: Snapshot, step: Int) throws(CheckpointError) -> String {
         precondition(step >= 0, "a step is not negative: \(step)")
         let digits = String(step)
         let padding = String(repeating: "0", count: max(0, 10 - digits.count))
         let path = "\(directory)/\(Self.prefix)\(padding)\(digits)\(Self.suffix)"
-        try SnapshotFile.write(snapshot, to: path)
+        try SnapshotFile.write(snapshot, to: path, by: workshop)
         let previous = try generations().first { $0.step < step }
         for generation in try generations() where generation.path != path && generation.path != previous?.path {
             // A file that cannot be removed costs only space, and the next save tries again.
-            _ = unlink(generation.path)
+            discard(generation.path)
         }
         return path
+    }
+
+    /// Removes a file: by way of the workshop, so that whoever lost that loses also the right to remove.
+    private func discard(_ path: String) {
+        guard let workshop else {
+            unlink(path)
+            return
+        }
+        let discarded = "\(workshop)/.discarded\(Self.suffix)"
+        if rename(path, discarded) == 0 { unlink(discarded) }
     }
 
     /// The newest generation that is intact, or nil if there is none at all. Removes left-over temporary files.
@@ -85,7 +102,7 @@ public struct CheckpointStore: Sendable {
     /// - Throws: ``CheckpointError`` if the directory cannot be listed.
     public func removeAll() throws(CheckpointError) {
         try DurableFile.removeTemporaries(in: directory, prefix: Self.prefix)
-        for generation in try generations() { _ = unlink(generation.path) }
+        for generation in try generations() { discard(generation.path) }
         try DurableFile.synchroniseDirectory(directory)
     }
 }

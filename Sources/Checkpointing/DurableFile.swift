@@ -7,21 +7,25 @@ import Foundation
 public enum DurableFile {
     /// Writes bytes to a file, replacing any before it.
     ///
+    /// - Parameter workshop: the directory, on the same file system, in which the new file is made before it is renamed
+    ///   into place; nil for the file's own. When it is removed, nothing can be put in place from it any more.
     /// - Throws: ``CheckpointError`` with code `noSpace`, `permissionDenied`, `notFound` (no such directory) or
     ///   `inputOutput`. After a failure of the very last step, the directory's fsync, the new file is in place but may not
     ///   survive a power cut.
-    public static func write(_ bytes: some ContiguousBytes, to path: String) throws(CheckpointError) {
-        try write(bytes, to: path, calls: .system)
+    public static func write(
+        _ bytes: some ContiguousBytes, to path: String, by workshop: String? = nil
+    ) throws(CheckpointError) {
+        try write(bytes, to: path, by: workshop, calls: .system)
     }
 
-    /// Writes text in UTF-8; as ``write(_:to:)-(ContiguousBytes,_)``.
+    /// Writes text in UTF-8; as ``write(_:to:by:)``.
     public static func write(_ text: String, to path: String) throws(CheckpointError) {
         try write(Array(text.utf8), to: path)
     }
 
     /// Makes the names in a directory durable: to be called after a file in it was renamed or removed.
     ///
-    /// - Throws: as ``write(_:to:)-(ContiguousBytes,_)``.
+    /// - Throws: as ``write(_:to:by:)``.
     public static func synchroniseDirectory(_ path: String) throws(CheckpointError) {
         try synchroniseDirectory(path, calls: .system)
     }
@@ -31,7 +35,7 @@ public enum DurableFile {
     /// Only for whoever alone writes files of such names: another's temporary file may be in the making.
     ///
     /// - Returns: how many were removed.
-    /// - Throws: as ``write(_:to:)-(ContiguousBytes,_)``, if the directory cannot be listed.
+    /// - Throws: as ``write(_:to:by:)``, if the directory cannot be listed.
     @discardableResult
     public static func removeTemporaries(in directory: String, prefix: String) throws(CheckpointError) -> Int {
         let leftovers = try names(in: directory).filter {
@@ -61,7 +65,7 @@ public enum DurableFile {
 
     /// The same, over the given system calls.
     package static func write(
-        _ bytes: some ContiguousBytes, to path: String, calls: FileCalls
+        _ bytes: some ContiguousBytes, to path: String, by workshop: String? = nil, calls: FileCalls
     ) throws(CheckpointError) {
         let url = URL(fileURLWithPath: path)
         let directory = url.deletingLastPathComponent().path
@@ -69,7 +73,7 @@ public enum DurableFile {
             throw CheckpointError(.inputOutput, "\"\(path)\" is no file name")
         }
         let unique = "\(getpid())-\(UInt32.random(in: .min ... .max))"
-        let temporary = "\(directory)/.\(url.lastPathComponent).\(unique)\(temporarySuffix)"
+        let temporary = "\(workshop ?? directory)/.\(url.lastPathComponent).\(unique)\(temporarySuffix)"
         do throws(CheckpointError) {
             try writeAll(bytes, to: temporary, for: path, calls: calls)
             guard calls.rename(temporary, path) == 0 else { throw systemError("cannot rename into place", path) }

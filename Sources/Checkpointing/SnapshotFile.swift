@@ -16,11 +16,13 @@ public enum SnapshotFile {
 
     /// Writes a snapshot durably: after a crash at any moment the path holds the old file or the new one, whole.
     ///
+    /// - Parameter workshop: where the new file is made, see ``DurableFile/write(_:to:by:)``.
     /// - Throws: ``CheckpointError`` with code `invalidPath`, or as ``DurableFile``.
     public static func write(
-        _ snapshot: Snapshot, to path: String, format: String = checkpointFormat, version: Int = checkpointVersion
+        _ snapshot: Snapshot, to path: String, format: String = checkpointFormat, version: Int = checkpointVersion,
+        by workshop: String? = nil
     ) throws(CheckpointError) {
-        try DurableFile.write(encode(snapshot, name: path, format: format, version: version), to: path)
+        try DurableFile.write(encode(snapshot, name: path, format: format, version: version), to: path, by: workshop)
     }
 
     /// Reads a file and verifies all of it.

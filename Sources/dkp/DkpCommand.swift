@@ -10,12 +10,14 @@ struct DkpCommand: ParsableCommand {
         discussion: """
             Exit codes: 0 done; 64 usage; 65 bad input data; 66 no such input; 69 a library or the weights are not there; \
             70 internal error; 73 cannot create output; 74 I/O error, or another process works on the job; \
-            75 stopped by a signal, checkpoint written, run again to go on; 78 bad settings.
+            75 stopped by a signal, checkpoint written, run again to go on; 77 a newer worker has taken the job over; \
+            78 bad settings.
             """,
         version: Software.version,
         subcommands: [
             RestoreCommand.self, WorkCommand.self, DegradeCommand.self, EvaluateCommand.self, InspectCommand.self,
-            SampleSceneCommand.self, BenchmarkCommand.self,
+            SampleSceneCommand.self, BenchmarkCommand.self, StatusCommand.self, SubmitCommand.self, CancelCommand.self,
+            RetryCommand.self, LogsCommand.self,
         ])
 
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.
@@ -32,7 +34,7 @@ struct DkpCommand: ParsableCommand {
             // The parser's own: help, the version and usage errors. Any other error counts as a failure to it.
             exit(withError: error)
         } catch {
-            let failure = Failure(error)
+            let failure = Failure(StateOptions.asFailure(error))
             Terminal.printError("dkp: \(failure)")
             exit(withError: ExitCode(failure.exitCode))
         }

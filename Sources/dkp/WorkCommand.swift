@@ -10,6 +10,11 @@ struct WorkCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The job directory.", valueName: "JOBDIR"))
     var directory: String
 
+    @Option(
+        help: ArgumentHelp(
+            "The number of the lease that was taken for this worker (default: takes one itself).", valueName: "N"))
+    var lease: Int?
+
     func run() throws {
         let stop = StopRequest()
         try stop.requestOnSignals()
@@ -17,7 +22,7 @@ struct WorkCommand: ParsableCommand {
         let display = ProgressDisplay()
         let outcome: Worker.Outcome
         do {
-            outcome = try Worker(job, stop: stop, observe: display.show).run()
+            outcome = try Worker(job, stop: stop, lease: lease, observe: display.show).run()
         } catch {
             display.finishLine()
             throw error

@@ -34,7 +34,7 @@ import Testing
             #expect(try names(folder.jobs) == [])
             #expect(try names(folder.rejected) == ["cat"])
             let rejected = folder.rejected.appending("cat")
-            #expect(try names(rejected) == ["error.json", "job.log", "original.png"])
+            #expect(try names(rejected) == ["error.json", "job.log", "original.png", "settings.yaml"])
             #expect(try text(rejected.appending("original.png")) == "image")
             #expect(try text(rejected.appending("error.json")).contains("scael"))
         }
@@ -68,7 +68,7 @@ import Testing
             #expect(try names(folder.jobs) == [])
             #expect(try names(folder.rejected) == ["cat"])
             let rejected = folder.rejected.appending("cat")
-            #expect(try names(rejected) == ["error.json", "job.log", "original.png"])
+            #expect(try names(rejected) == ["error.json", "job.json", "job.log", "original.png"])
             #expect(try text(rejected.appending("original.png")) == "image")
         }
     }
@@ -172,6 +172,8 @@ import Testing
         let job = folder.job(id)
         try drop("log", job.appending("job.log"))
         try drop("state", job.appending("checkpoint-00000100.h5"))
+        try living.makeDirectory(job.appending("lease-3"))
+        try drop("half", job.appending("lease-3").appending(".checkpoint"))
         try living.makeDirectory(job.appending("result"))
         try drop("restored", job.appending("result").appending("restored.png"))
         try drop("{}", job.appending("result").appending("report.json"))

@@ -65,7 +65,7 @@ import Testing
             #expect(try error("killed").attempts.map(\.outcome) == Array(repeating: "killed by signal 9", count: 3))
             #expect(try error("empty").message.contains("left no result"))
             let rejected = daemon.state.appending("rejected").appending("bad")
-            #expect(try names(rejected) == ["error.json", "job.log", "original.png"])
+            #expect(try names(rejected) == ["error.json", "job.json", "job.log", "original.png"])
             #expect(try text(rejected.appending("original.png")) == "bad")
             #expect(try await daemon.stop().status == 0)
         }

@@ -36,6 +36,9 @@ import Testing
             workers: 2
             threads: 4
             rescan_interval: 0.5
+            keep_results: 30
+            memory_limit: 1073741824
+            niceness: 5
             limits: {bytes: 1000, pixels: 2000}
             log_level: debug
             restoration:
@@ -52,6 +55,9 @@ import Testing
         expected.workers = 2
         expected.threads = 4
         expected.rescanInterval = .seconds(0.5)
+        expected.keepResults = 30
+        expected.memoryLimit = 1 << 30
+        expected.niceness = 5
         expected.maximumBytes = 1000
         expected.maximumPixels = 2000
         expected.logLevel = .debug
@@ -91,5 +97,21 @@ import Testing
         #expect(settings.threadsPerWorker == 1)
         settings.threads = 3
         #expect(settings.threadsPerWorker == 3)
+    }
+
+    @Test(arguments: [(1, nil, true), (8, nil, true), (9, nil, false), (2, 4, true), (2, 5, false), (1, 9, false)])
+    func `that ask for more threads than there are processors are refused`(
+        workers: Int, threads: Int?, isFine: Bool
+    ) {
+        var settings = DaemonSettings()
+        settings.workers = workers
+        settings.threads = threads
+        do throws(DaemonError) {
+            try settings.checkProcessors(8)
+            #expect(isFine)
+        } catch {
+            #expect(!isFine && error.exitCode == 78)
+            #expect(error.description.contains("workers is \(workers)") && error.description.contains("8 processors"))
+        }
     }
 }

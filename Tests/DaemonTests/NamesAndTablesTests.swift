@@ -98,11 +98,45 @@ import Testing
         table.putBack(first.id, first.ledger, .paused(now + .seconds(9), reason: "disk full"))
         table.remove(ids[2])
         #expect(table.nextMoment == now + .seconds(9))
-        #expect(table.summary == "1 running: \(ids[1]); 1 paused: disk full")
+        #expect(table.summary == "1 running: \(ids[1]), 1 paused: disk full")
         table.remove(second.id)
         table.remove(first.id)
         #expect(table.summary == "idle")
         #expect(table.nextMoment == nil)
+    }
+
+    @Test func `tells how far the running jobs are and when the last of them ends`() throws {
+        var table = table()
+        let first = try takeNext(from: &table)
+        let second = try takeNext(from: &table)
+        table.note(.init(fraction: 0.436, eta: 170), of: first.id)
+        #expect(table.summary == "2 running: \(ids[0]) 43 %, ..., 1 waiting, ETA 3 min")
+        table.note(.init(fraction: 0.5, eta: 7500), of: second.id)
+        #expect(table.summary == "2 running: \(ids[0]) 43 %, ..., 1 waiting, ETA 2 h 5 min")
+        table.putBack(second.id, second.ledger, .waiting(now))
+        table.note(.init(fraction: 0.9, eta: 1), of: second.id)
+        #expect(table.summary == "1 running: \(ids[0]) 43 %, 2 waiting, ETA 3 min")
+    }
+
+    @Test func `lets none overtake a job for which there is no room`() {
+        var table = table()
+        #expect(table.takeNext(now: now) { _ in false } == nil)
+        #expect(table.takeNext(now: now) { $0 == ids[1] } == nil)
+        #expect(table.takeNext(now: now) { $0 == ids[0] }?.id == ids[0])
+    }
+
+    @Test func `gives out a job out of its turn once`() {
+        var table = table()
+        #expect(table.take(ids[1])?.id == ids[1])
+        #expect(table.take(ids[1]) == nil)
+        #expect(table.runningCount == 1)
+    }
+
+    @Test(arguments: [
+        (0.4, "0 s"), (59.0, "59 s"), (59.7, "1 min"), (185, "3 min"), (3600, "1 h 0 min"), (-3, "0 s"),
+        (.infinity, "0 s"),
+    ]) func `says times as people do`(seconds: Double, words: String) {
+        #expect(JobTable.words(seconds: seconds) == words)
     }
 
     @Test func `takes a job that it knows already for the same`() {
@@ -138,8 +172,19 @@ import Testing
     @Test func `do not blame the job for what lies outside it`() {
         let failure = WorkerFailure(code: "no_space", message: "wait")
         #expect(WorkerVerdict(.exited(74), failure: failure, message: nil) == .hindered("wait"))
+        let checkpoint = WorkerFailure(code: "checkpoint_no_space", message: "wait")
+        #expect(WorkerVerdict(.exited(74), failure: checkpoint, message: nil) == .hindered("wait"))
+        #expect(WorkerVerdict(.exited(77), failure: nil, message: "superseded") == .hindered("superseded"))
         #expect(WorkerVerdict(.exited(74), failure: nil, message: "busy") == .hindered("busy"))
         let broken = WorkerFailure(code: "input_output", message: "bad sector")
         #expect(WorkerVerdict(.exited(74), failure: broken, message: nil) == .failed("exit status 74: bad sector"))
+    }
+
+    @Test func `of a worker that nobody watched follow what it wrote down`() {
+        let failure = WorkerFailure(code: "not_an_image", message: "no PNG", exitCode: 65)
+        #expect(
+            WorkerVerdict(.unobserved, failure: failure, message: nil)
+                == .refused(code: "not_an_image", message: "no PNG"))
+        #expect(WorkerVerdict(.unobserved, failure: nil, message: "killed or stopped") == .stopped)
     }
 }

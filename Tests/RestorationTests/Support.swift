@@ -37,10 +37,11 @@ func makeJob(
 
 /// A worker that runs a toy; `willAdvance` is called before every step.
 func toyWorker(
-    _ job: JobDirectory, stop: StopRequest = StopRequest(), willAdvance: @escaping (Int) throws -> Void = { _ in }
+    _ job: JobDirectory, stop: StopRequest = StopRequest(), lease: Int? = nil,
+    willAdvance: @escaping (Int) throws -> Void = { _ in }
 ) -> Worker {
     Worker(
-        job, stop: stop,
+        job, stop: stop, lease: lease,
         makeProcess: { input, snapshot in
             let process = try ToyProcess(input, resuming: snapshot)
             process.willAdvance = willAdvance

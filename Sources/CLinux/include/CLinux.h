@@ -22,3 +22,13 @@ int dkp_process_descriptor(pid_t identifier);
 
 /// Sends `signal` through a descriptor of `dkp_process_descriptor`. ESRCH: the process is gone.
 int dkp_signal_process(int process_descriptor, int signal);
+
+/// 1 when the process has ended, 0 when it has not.
+int dkp_process_has_ended(int process_descriptor);
+
+/// Limits the writable memory that a process may take for itself (RLIMIT_DATA: what it really gets, not the address
+/// space that thread stacks and allocators only set aside).
+int dkp_limit_memory(pid_t identifier, unsigned long long bytes);
+
+/// Sets how much a process gives way to others, -20 to 19; less than 0 needs a privilege.
+int dkp_set_niceness(pid_t identifier, int niceness);

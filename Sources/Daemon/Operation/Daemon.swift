@@ -20,6 +20,7 @@ public struct Daemon: Sendable {
     /// Runs until SIGTERM or SIGINT; returns when every worker has written its checkpoint.
     /// - Throws: ``DaemonError`` if it cannot start, and what made a service end.
     public func run() async throws {
+        try settings.checkProcessors()
         let folder = StateFolder(settings.stateDirectory.lexicallyNormalized())
         let files = LocalFileSystem()
         try folder.create(files)
@@ -39,8 +40,10 @@ public struct Daemon: Sendable {
         let manager = ServiceManager()
         let scheduler = Scheduler(
             folder: folder, files: files, publication: publication,
-            executor: LocalExecutor(program: worker, stopTime: DaemonSettings.stopTime), queue: queue,
-            settings: settings, manager: manager, logger: logger)
+            executor: LocalExecutor(
+                program: worker, stopTime: DaemonSettings.stopTime,
+                limits: .init(memory: settings.memoryLimit, niceness: settings.niceness)),
+            queue: queue, settings: settings, manager: manager, logger: logger)
         let inbox = InboxService(
             folder: folder, files: files, claim: claim, maker: maker, queue: queue, settings: settings, logger: logger,
             onReady: {

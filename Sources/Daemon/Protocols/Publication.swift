@@ -21,9 +21,20 @@ package struct RejectionReport: Sendable, Codable, Equatable {
         self.message = message
         self.attempts = attempts
     }
+
+    /// The report of a rejected image; nil if it has none that can be read.
+    package static func read(from rejection: FilePath, _ files: some StateFileSystem) -> RejectionReport? {
+        guard let bytes = try? files.read(rejection.appending(JobFiles.error), limit: 1 << 20) else { return nil }
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        return try? decoder.decode(RejectionReport.self, from: Data(bytes))
+    }
 }
 
 /// Moves finished and rejected jobs to where people look for them, once each.
+///
+/// Both take the job from every worker that may still be alive, once it is decided that no other follows: its lease is
+/// removed, and nothing that it does from then on reaches the job (see `JobLease`).
 ///
 /// Publishing:
 /// 1. what the result lacks of the input and the log is renamed into it;
@@ -33,7 +44,7 @@ package struct RejectionReport: Sendable, Codable, Equatable {
 ///
 /// Rejecting:
 /// 1. `jobs/ID/rejection/error.json` is written: the decision;
-/// 2. the log, then the input, are renamed into `rejection`;
+/// 2. the log, what was asked, then the input, are renamed into `rejection`;
 /// 3. `jobs/ID/rejection` is renamed to the first free of `rejected/NAME`, ...;
 /// 4. as 3 above.
 ///
@@ -54,6 +65,7 @@ package struct Publication: Sendable {
     package func publish(_ id: JobID, name: String) throws(FileError) -> FilePath {
         let job = folder.job(id)
         let result = job.appending(JobFiles.result)
+        try revokeLeases(of: job)
         try include(job.appending(JobFiles.log), in: result.appending(JobFiles.log))
         try include(job.appending(JobFiles.input), in: result.appending(JobFiles.input))
         try files.synchronise(result)
@@ -76,12 +88,17 @@ package struct Publication: Sendable {
     package func completeRejection(_ id: JobID, name: String) throws(FileError) -> FilePath {
         let job = folder.job(id)
         let rejection = job.appending(JobFiles.rejection)
+        try revokeLeases(of: job)
         let log = job.appending(JobFiles.log)
         let logTarget = rejection.appending(JobFiles.log)
         if try files.status(log) != nil {
             try files.move(log, to: logTarget)
         } else if try files.status(logTarget) == nil {
             try files.write([], to: logTarget)
+        }
+        // With these it can be tried again as it was asked for.
+        for name in [JobFiles.record, JobFiles.settings] where try files.status(job.appending(name)) != nil {
+            try files.move(job.appending(name), to: rejection.appending(name))
         }
         let original = rejection.appending(Self.originalName(for: name))
         let input = job.appending(JobFiles.input)
@@ -111,6 +128,16 @@ package struct Publication: Sendable {
             guard text.hasPrefix("."), text.hasSuffix(".done"), JobID(String(text.dropFirst().dropLast(5))) != nil
             else { continue }
             try files.removeTree(folder.jobs.appending(entry))
+        }
+    }
+
+    /// Takes a job from its workers: each lease is renamed away, then removed.
+    private func revokeLeases(of job: FilePath) throws(FileError) {
+        for name in try files.entries(job) where name.string.hasPrefix(JobFiles.leasePrefix) {
+            try files.rename(job.appending(name), to: job.appending(".revoked-\(name.string)"))
+        }
+        for name in try files.entries(job) where name.string.hasPrefix(".revoked-") {
+            try files.removeTree(job.appending(name))
         }
     }
 

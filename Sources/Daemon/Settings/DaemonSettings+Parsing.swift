@@ -18,6 +18,9 @@ extension DaemonSettings {
         case attempts
         case retryDelay = "retry_delay"
         case freeSpaceFloor = "free_space_floor"
+        case keepResults = "keep_results"
+        case memoryLimit = "memory_limit"
+        case niceness
         case limits
         case logLevel = "log_level"
         case restoration
@@ -53,6 +56,9 @@ extension DaemonSettings {
         case .attempts: attempts = try reader.whole(1...100)
         case .retryDelay: retryDelay = try reader.seconds(0.05...3600)
         case .freeSpaceFloor: freeSpaceFloor = try reader.whole(0...(1 << 50))
+        case .keepResults: keepResults = reader.isNull ? nil : try reader.whole(1...36_500)
+        case .memoryLimit: memoryLimit = reader.isNull ? nil : try reader.whole(64 << 20...1 << 50)
+        case .niceness: niceness = try reader.whole(0...19)
         case .limits:
             for (key, value) in try Self.entries(of: node, LimitKey.self, section: key.rawValue, source: source) {
                 let reader = Reader(node: value, name: "limits: \(key.rawValue)", source: source)

@@ -21,8 +21,14 @@ public struct DaemonSettings: Sendable, Equatable {
     public var attempts = 3
     /// Seconds before the first retry, doubled for each further one, 0.05 to 3600.
     public var retryDelay: Duration = .seconds(10)
-    /// Free bytes on the state folder's file system below which a worker's failure is the disk's, not the job's.
+    /// Free bytes on the state folder's file system below which no work is begun.
     public var freeSpaceFloor = 64 << 20
+    /// Days after which finished results are removed, 1 to 36500; nil keeps them.
+    public var keepResults: Int?
+    /// The memory that each worker may take, in bytes; nil for no limit.
+    public var memoryLimit: Int?
+    /// How much workers give way to other programs, 0 to 19.
+    public var niceness = 0
     /// The largest file, in bytes.
     public var maximumBytes = 512 << 20
     /// The largest image, in pixels.
@@ -39,8 +45,19 @@ public struct DaemonSettings: Sendable, Equatable {
     public init() {}
 
     /// Compute threads of each worker.
-    public var threadsPerWorker: Int {
-        threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers)
+    public var threadsPerWorker: Int { threads ?? max(1, Self.processors / workers) }
+
+    /// How many processors this process may use.
+    package static var processors: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Refuses more threads than there are processors: they would only be in each other's way.
+    package func checkProcessors(_ processors: Int = processors) throws(DaemonError) {
+        let share = threads ?? max(1, processors / workers)
+        guard workers * share > processors else { return }
+        throw DaemonError(
+            .settings,
+            "workers is \(workers) and threads is \(threads.map(String.init) ?? "1"), which makes \(workers * share), but this "
+                + "machine has \(processors) processors; lower one of the two")
     }
 
     /// Reads a settings file.

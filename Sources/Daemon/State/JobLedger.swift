@@ -59,7 +59,7 @@ package struct JobLedger: Sendable, Codable, Equatable {
     package static let fileName = "daemon.json"
 
     /// How many attempts are kept; the oldest go first.
-    static let attemptsKept = 20
+    static let attemptsKept = 100
 
     /// Reads a job's record.
     /// - Returns: nil if there is none or it is damaged.

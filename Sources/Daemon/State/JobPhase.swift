@@ -33,6 +33,16 @@ package enum JobFiles {
     package static let input = "input.png"
     /// The finished result, a directory.
     package static let result = "result"
+    /// In a result: what was done.
+    package static let report = "report.json"
+    /// What was asked.
+    package static let record = "job.json"
+    /// How far it is.
+    package static let progress = "progress.json"
+    /// The operator's wish that the job be given up.
+    package static let cancellation = "cancel"
+    /// How the names of directories begin that entitle workers to change the job (see `JobLease`).
+    package static let leasePrefix = "lease-"
     /// A rejection in the making, a directory.
     package static let rejection = "rejection"
     /// Why a worker failed, and why a job was rejected.

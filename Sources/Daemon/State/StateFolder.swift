@@ -21,6 +21,9 @@ public struct StateFolder: Sendable, Hashable {
     /// The lock of the one daemon.
     public var lock: FilePath { root.appending("dkpd.lock") }
 
+    /// How the daemon stands.
+    package var status: FilePath { root.appending("status.json") }
+
     /// The directory of a job.
     package func job(_ id: JobID) -> FilePath { jobs.appending(id.description) }
     /// The directory of a job that is still being made.

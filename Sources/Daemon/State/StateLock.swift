@@ -12,7 +12,7 @@ package struct StateLock: ~Copyable {
         let path = folder.lock
         let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644) }
         guard descriptor >= 0 else { throw DaemonError(.stateFolder, "\(FileError.last("open", path))") }
-        if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        if !Self.lock(descriptor) {
             let code = Errno(rawValue: errno)
             let holder = Self.content(descriptor)
             close(descriptor)
@@ -35,6 +35,25 @@ package struct StateLock: ~Copyable {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether a daemon works on the folder at this instant, and which process it is.
+    package static func holder(_ folder: StateFolder) -> String? {
+        let descriptor = folder.lock.withPlatformString { open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK ? nil : content(descriptor)
+    }
+
+    /// Takes the lock. Whoever only asks who holds it (``holder(_:)``) has it himself for an instant, so a lock that is
+    /// not free is tried a few times.
+    private static func lock(_ descriptor: CInt) -> Bool {
+        for _ in 0..<10 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            guard errno == EWOULDBLOCK else { return false }
+            usleep(20_000)
+        }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
 
     private static func content(_ descriptor: CInt) -> String {
         var bytes = [UInt8](repeating: 0, count: 32)

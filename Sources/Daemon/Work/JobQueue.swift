@@ -4,13 +4,33 @@ package actor JobQueue {
     package nonisolated let bell = Bell()
 
     private var table = JobTable()
+    /// Why no job is to be begun.
+    private(set) var obstacle: String?
+    /// The processors that running jobs may use.
+    private var processors: [JobID: Int] = [:]
 
     package init() {}
 
     /// The identifiers of all jobs.
     var identifiers: [JobID] { Array(table.entries.keys) }
     /// A line for an operator.
-    package var summary: String { table.summary }
+    package var summary: String { obstacle.map { "paused: \($0); \(table.summary)" } ?? table.summary }
+    /// The jobs that wait for something outside them.
+    package var paused: [DaemonStatus.Pause] {
+        table.paused.map { DaemonStatus.Pause(job: $0.id.description, name: $0.name, reason: $0.reason) }
+    }
+    private var lastStatus: DaemonStatus?
+
+    /// Whether a status says something new, but for its time.
+    func isNews(_ status: DaemonStatus) -> Bool {
+        var comparable = status
+        comparable.updated = lastStatus?.updated ?? status.updated
+        defer { lastStatus = status }
+        return comparable != lastStatus
+    }
+
+    /// Whether there are no jobs at all.
+    var isEmpty: Bool { table.entries.isEmpty }
     /// How long until the next job's time comes; nil if none is waiting.
     var delay: Duration? { table.nextMoment.map { max(.zero, $0 - .now) } }
 
@@ -20,14 +40,41 @@ package actor JobQueue {
         bell.ring()
     }
 
-    /// The next job to work on, if fewer than `workers` are running.
-    package func takeNext(workers: Int) -> (id: JobID, ledger: JobLedger)? {
-        table.runningCount < workers ? table.takeNext(now: .now) : nil
+    /// Takes note of why no job is to be begun; nil where nothing is in the way.
+    package func setObstacle(_ reason: String?) { obstacle = reason }
+
+    /// The next job to work on, if fewer than `workers` are running and the processors suffice for one more.
+    /// - Parameters:
+    ///   - all: how many processors there are.
+    ///   - need: how many a job will use. One that needs more than there are is given out alone.
+    package func takeNext(
+        workers: Int, processors all: Int, need: (JobID) -> Int
+    ) -> (id: JobID, ledger: JobLedger)? {
+        guard obstacle == nil, table.runningCount < workers else { return nil }
+        let used = processors.values.reduce(0, +)
+        var needed = 0
+        let next = table.takeNext(now: .now) { id in
+            needed = need(id)
+            return used == 0 || used + needed <= all
+        }
+        if let next { processors[next.id] = needed }
+        return next
+    }
+
+    /// Takes a job out of its turn, for something that needs no processor; nil if it is running already or gone.
+    package func take(_ id: JobID) -> (id: JobID, ledger: JobLedger)? { table.take(id) }
+
+    /// Takes note of how far a running job is.
+    package func note(_ progress: JobTable.Progress, of id: JobID) {
+        let before = table.summary
+        table.note(progress, of: id)
+        if table.summary != before { bell.ring() }
     }
 
     /// Puts a running job back, to be tried again after `delay`.
     /// - Parameter pause: what must change first, if that is outside the job.
     package func putBack(_ id: JobID, _ ledger: JobLedger, after delay: Duration, pause: String? = nil) {
+        processors[id] = nil
         let moment = ContinuousClock.now + delay
         table.putBack(id, ledger, pause.map { .paused(moment, reason: $0) } ?? .waiting(moment))
         bell.ring()
@@ -35,6 +82,7 @@ package actor JobQueue {
 
     /// Removes a job that is done.
     package func remove(_ id: JobID) {
+        processors[id] = nil
         table.remove(id)
         bell.ring()
     }

@@ -10,12 +10,27 @@ package struct JobTable: Sendable {
         case paused(ContinuousClock.Instant, reason: String)
     }
 
+    /// How far a running job is.
+    package struct Progress: Sendable, Equatable {
+        /// The share that is done, 0 to 1.
+        package var fraction: Double
+        /// Seconds still to go, if that can be told yet.
+        package var eta: Double?
+
+        package init(fraction: Double, eta: Double?) {
+            self.fraction = fraction
+            self.eta = eta
+        }
+    }
+
     /// A job.
     package struct Entry: Sendable, Equatable {
         /// What is remembered of it.
         package var ledger: JobLedger
         /// Where it stands.
         package var state: State
+        /// How far it is, while it is running.
+        package var progress: Progress?
     }
 
     /// The jobs by identifier.
@@ -33,13 +48,28 @@ package struct JobTable: Sendable {
     }
 
     /// The oldest job whose time has come, which is running from now on.
-    package mutating func takeNext(now: ContinuousClock.Instant) -> (id: JobID, ledger: JobLedger)? {
-        guard let index = queue.firstIndex(where: { moment(of: $0) <= now }) else { return nil }
-        let id = queue.remove(at: index)
+    /// - Parameter fits: whether there is room for it now; none overtakes one for which there is not.
+    package mutating func takeNext(
+        now: ContinuousClock.Instant, if fits: (JobID) -> Bool = { _ in true }
+    ) -> (id: JobID, ledger: JobLedger)? {
+        guard let id = queue.first(where: { moment(of: $0) <= now }), fits(id) else { return nil }
+        return take(id)
+    }
+
+    /// Takes a job out of its turn; nil if it is running already or unknown.
+    package mutating func take(_ id: JobID) -> (id: JobID, ledger: JobLedger)? {
+        guard let index = queue.firstIndex(of: id) else { return nil }
+        queue.remove(at: index)
         guard var entry = entries[id] else { return nil }
         entry.state = .running
         entries[id] = entry
         return (id, entry.ledger)
+    }
+
+    /// Takes note of how far a running job is.
+    package mutating func note(_ progress: Progress, of id: JobID) {
+        guard entries[id]?.state == .running else { return }
+        entries[id]?.progress = progress
     }
 
     /// Puts a running job back.
@@ -61,26 +91,37 @@ package struct JobTable: Sendable {
     /// How many jobs are running.
     package var runningCount: Int { entries.count - queue.count }
 
-    /// A line for an operator: "1 running: cat.png; 2 waiting; 1 paused: no space left".
-    package var summary: String {
-        var running: [String] = []
-        var paused: [String] = []
-        for id in entries.keys.sorted() {
-            guard let entry = entries[id] else { continue }
-            switch entry.state {
-            case .running: running.append(entry.ledger.name)
-            case .paused(_, let reason): paused.append(reason)
-            case .waiting: break
-            }
+    /// The jobs that wait for something outside them, oldest first.
+    package var paused: [(id: JobID, name: String, reason: String)] {
+        entries.keys.sorted().compactMap { id in
+            guard let entry = entries[id], case .paused(_, let reason) = entry.state else { return nil }
+            return (id, entry.ledger.name, reason)
         }
+    }
+
+    /// A line for an operator: "1 running: cat.png 43 %, 2 waiting, 1 paused: no space left, ETA 3 min". The time is that
+    /// of the last of the running jobs to end.
+    package var summary: String {
+        let running = entries.filter { $0.value.state == .running }.sorted { $0.key < $1.key }.map(\.value)
+        let paused = paused
         let waiting = entries.count - running.count - paused.count
         var parts: [String] = []
         if let first = running.first {
-            parts.append("\(running.count) running: \(first)\(running.count > 1 ? ", ..." : "")")
+            let percent = first.progress.map { " \(Int(min(max($0.fraction, 0), 1) * 100)) %" } ?? ""
+            parts.append("\(running.count) running: \(first.ledger.name)\(percent)\(running.count > 1 ? ", ..." : "")")
         }
         if waiting > 0 { parts.append("\(waiting) waiting") }
-        if let first = paused.first { parts.append("\(paused.count) paused: \(first)") }
-        return parts.isEmpty ? "idle" : parts.joined(separator: "; ")
+        if let first = paused.first { parts.append("\(paused.count) paused: \(first.reason)") }
+        if let eta = running.compactMap(\.progress?.eta).max() { parts.append("ETA \(Self.words(seconds: eta))") }
+        return parts.isEmpty ? "idle" : parts.joined(separator: ", ")
+    }
+
+    /// "40 s", "3 min", "2 h 5 min".
+    package static func words(seconds: Double) -> String {
+        let seconds = seconds.isFinite ? min(max(seconds, 0), 1e8) : 0
+        if seconds < 59.5 { return "\(Int(seconds.rounded())) s" }
+        let minutes = Int((seconds / 60).rounded())
+        return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
     }
 
     private func moment(of id: JobID) -> ContinuousClock.Instant {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Logging
+import Restoration
 import ServiceLifecycle
 import SystemPackage
 
@@ -18,15 +19,30 @@ struct Scheduler: Service {
 
     func run() async throws {
         await withDiscardingTaskGroup { group in
+            group.addTask { await removeOldResults() }
+            var guardian = DiskGuard()
+            var cancellations = CancellationWatch(folder)
             for await _ in queue.bell.rings.cancelOnGracefulShutdown() {
-                while !Task.isShuttingDownGracefully, let job = await queue.takeNext(workers: settings.workers) {
+                let obstacle = guardian.update(
+                    free: DiskGuard.freeSpace(at: folder.jobs), floor: settings.freeSpaceFloor)
+                await tell(obstacle)
+                await queue.setObstacle(obstacle)
+                while !Task.isShuttingDownGracefully,
+                    let job = await queue.takeNext(
+                        workers: settings.workers, processors: processors, need: threads)
+                {
                     group.addTask { await work(on: job.id, job.ledger) }
                 }
-                manager.status(await queue.summary)
-                if let delay = await queue.delay, delay > .zero { queue.bell.ring(after: delay) }
+                for id in cancellations.news(among: await queue.identifiers, files) {
+                    if let job = await queue.take(id) { group.addTask { await work(on: job.id, job.ledger) } }
+                }
+                await report(guardian.isPaused ? "paused" : "running", obstacle)
+                if let delay = await nextLook(isPaused: guardian.isPaused) { queue.bell.ring(after: delay) }
             }
+            await report("stopping", nil)
             group.cancelAll()
         }
+        await report("stopped", nil)
     }
 
     /// What is to become of a job after one turn.
@@ -56,12 +72,45 @@ struct Scheduler: Service {
     }
 
     private func takeTurn(_ id: JobID, _ ledger: inout JobLedger) async throws -> Turn {
-        let run = WorkerRun(id: id, directory: folder.job(id), threads: settings.threadsPerWorker)
-        guard try await executor.endLeftover(run) else {
-            return .again(after: settings.retryDelay, pause: "a worker of an earlier daemon cannot be stopped")
+        let directory = folder.job(id)
+        var run = WorkerRun(
+            handle: WorkerHandle(job: id, lease: try JobLease.newest(in: directory.string)), directory: directory,
+            threads: threads(of: id))
+        // A worker of an earlier daemon goes on as if this one had started it.
+        var isAtWork = run.handle.lease > 0
+        if isAtWork { isAtWork = try await executor.poll(run) == .running }
+        if !isAtWork {
+            if let turn = try settle(id, ledger) { return turn }
+            guard run.threads <= processors else {
+                let message = "threads is \(run.threads), but this machine has \(processors) processors"
+                return try reject(id, ledger, code: "bad_settings", message: message)
+            }
+            run.handle.lease = try JobLease.take(directory.string).number
+            try files.removeFile(directory.appending(JobFiles.error))
         }
-        switch try JobPhase(of: run.directory, files) {
+        note(id, &ledger, state: "running", reason: nil)
+        let logStart = try files.status(directory.appending(JobFiles.log))?.size ?? 0
+        let began = Date()
+        if isAtWork {
+            logger.info("worker of an earlier daemon goes on", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
+        } else {
+            logger.info("worker starts", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
+            try await executor.start(run)
+        }
+        let end = try await attend(run)
+        if let turn = try settle(id, ledger) { return turn }
+        let verdict = WorkerVerdict(
+            end, failure: failure(in: directory), message: lastLine(of: directory, from: logStart))
+        return try judge(verdict, id, &ledger, .init(began: began, ended: Date(), outcome: "\(end)", message: ""))
+    }
+
+    /// Takes a job on which no worker is to its end, where what is in its directory says that it is there; nil if there
+    /// is work to be done.
+    private func settle(_ id: JobID, _ ledger: JobLedger) throws -> Turn? {
+        switch try JobPhase(of: folder.job(id), files) {
         case .finished:
+            logger.notice(
+                "nothing is left in a job's directory; removed", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
             try publication.retire(id)
             return .done
         case .publishing: return try publish(id, ledger)
@@ -69,23 +118,10 @@ struct Scheduler: Service {
             let place = try publication.completeRejection(id, name: ledger.name)
             logger.notice("rejected", metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)"])
             return .done
-        case .working: break
+        case .working:
+            guard let wish = Cancellation.wish(in: folder.job(id), files) else { return nil }
+            return try reject(id, ledger, code: Cancellation.code, message: wish)
         }
-
-        note(id, &ledger, state: "running", reason: nil)
-        try files.removeFile(run.directory.appending(JobFiles.error))
-        let logStart = try files.status(run.directory.appending(JobFiles.log))?.size ?? 0
-        let began = Date()
-        logger.info("worker starts", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
-        let end: WorkerEnd
-        do {
-            end = try await executor.run(run)
-        } catch is CancellationError {
-            return .again(after: .zero)
-        }
-        let verdict = WorkerVerdict(
-            end, failure: failure(in: run.directory), message: lastLine(of: run.directory, from: logStart))
-        return try judge(verdict, id, &ledger, .init(began: began, ended: Date(), outcome: "\(end)", message: ""))
     }
 
     private func judge(
@@ -94,7 +130,6 @@ struct Scheduler: Service {
         let metadata: Logger.Metadata = ["job": "\(id)", "name": "\(ledger.name)"]
         switch verdict {
         case .finished:
-            if try JobPhase(of: folder.job(id), files) == .publishing { return try publish(id, ledger) }
             return try fail("the worker reported success but left no result", id, &ledger, attempt)
         case .refused(let code, let message):
             return try reject(id, ledger, code: code, message: message)
@@ -113,7 +148,7 @@ struct Scheduler: Service {
             }
             if isDiskFull {
                 logger.warning("disk full, will try again", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
-                return .again(after: settings.retryDelay, pause: "less free disk space than free_space_floor")
+                return .again(after: settings.retryDelay, pause: "the worker failed while the disk was full: \(reason)")
             }
             return try fail(reason, id, &ledger, attempt)
         }
@@ -202,8 +237,6 @@ extension Scheduler {
     }
 
     private var isDiskFull: Bool {
-        var status = statvfs()
-        guard folder.jobs.withPlatformString({ statvfs($0, &status) }) == 0 else { return false }
-        return UInt64(status.f_bavail) * UInt64(status.f_frsize) < UInt64(settings.freeSpaceFloor)
+        DiskGuard.freeSpace(at: folder.jobs).map { $0 < settings.freeSpaceFloor } ?? false
     }
 }

@@ -6,7 +6,7 @@ package enum WorkerVerdict: Sendable, Equatable {
     case refused(code: String, message: String)
     /// It was asked to stop and has written its checkpoint: go on later.
     case stopped
-    /// Another worker holds the job, or the disk is full: nothing is wrong with the job, try again later.
+    /// Another worker has the job, or the disk is full: nothing is wrong with the job, try again later.
     case hindered(String)
     /// It failed in a way that may not come again.
     case failed(String)
@@ -25,9 +25,15 @@ package enum WorkerVerdict: Sendable, Equatable {
             case .exited(78):
                 .refused(code: failure?.code ?? "bad_settings", message: said ?? "the settings are not usable")
             case .exited(75): .stopped
-            case .exited where failure?.code == "no_space": .hindered(said ?? "\(end)")
+            // "no_space", "checkpoint_no_space".
+            case .exited where failure?.code.hasSuffix("no_space") == true: .hindered(said ?? "\(end)")
+            case .exited(77): .hindered(said ?? "another worker has taken the job over")
             // A worker writes down every failure of its own but that the job was not free; or it could write nothing.
             case .exited(74) where failure == nil: .hindered(said ?? "\(end)")
+            // A worker of an earlier daemon. What it wrote down is all there is; without that it was killed, or has
+            // finished, which the directory tells.
+            case .unobserved:
+                failure?.exitCode.map { WorkerVerdict(.exited($0), failure: failure, message: message) } ?? .stopped
             case .exited, .killed: .failed(said.map { "\(end): \($0)" } ?? "\(end)")
             }
     }
@@ -41,11 +47,19 @@ package struct WorkerFailure: Sendable, Codable, Equatable {
     package var message: String
     /// What to do about it.
     package var remedy: String?
+    /// The exit code that stands for it.
+    package var exitCode: Int32?
 
-    package init(code: String, message: String, remedy: String? = nil) {
+    enum CodingKeys: String, CodingKey {
+        case code, message, remedy
+        case exitCode = "exit_code"
+    }
+
+    package init(code: String, message: String, remedy: String? = nil, exitCode: Int32? = nil) {
         self.code = code
         self.message = message
         self.remedy = remedy
+        self.exitCode = exitCode
     }
 
     var sentence: String { remedy.map { "\(message); \($0)" } ?? message }

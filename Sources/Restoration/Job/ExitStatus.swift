@@ -25,6 +25,8 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case inputOutput = 74
     /// Stopped by a signal, checkpoint written: run again to go on.
     case interrupted = 75
+    /// A newer worker has taken the job over; this one has stopped and writes nothing more.
+    case superseded = 77
     /// Bad settings.
     case badSettings = 78
 }
@@ -92,6 +94,7 @@ extension RestorationError.Code {
         case .inputOutput: .inputOutput
         // Another worker is at it: nothing is wrong with the job, try again later.
         case .busy: .inputOutput
+        case .superseded: .superseded
         case .badSettings: .badSettings
         }
     }

@@ -112,13 +112,15 @@ package enum FileSystem {
     }
 
     /// Replaces a file in one instant: readers see the old bytes or the new, never a part.
-    /// - Parameter durably: whether the new bytes must survive a power cut once this returns.
-    package static func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool)
-        throws(FileSystemError)
-    {
+    /// - Parameters:
+    ///   - durably: whether the new bytes must survive a power cut once this returns.
+    ///   - workshop: the directory, on the same file system, in which the new file is made; nil for the file's own.
+    package static func replace(
+        _ path: String, with bytes: some Collection<UInt8>, durably: Bool, by workshop: String? = nil
+    ) throws(FileSystemError) {
         let name = (path as NSString).lastPathComponent
         let directory = parent(of: path)
-        let temporary = "\(directory)/.\(name).\(getpid()).tmp"
+        let temporary = "\(workshop ?? directory)/.\(name).\(getpid()).tmp"
         let writer = try FileWriter(creating: temporary)
         do {
             try writer.write(Array(bytes)[...])

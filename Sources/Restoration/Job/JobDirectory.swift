@@ -84,7 +84,7 @@ public struct JobDirectory: Sendable, Equatable {
                 originalName: originalName ?? (input as NSString).lastPathComponent, created: Date(),
                 softwareVersion: Software.version, inputSHA256: digest.hexadecimal, inputBytes: digest.bytes,
                 settings: settings, references: references)
-            try FileSystem.replace("\(temporary)/job.json", with: JobJSON.encode(record), durably: true)
+            try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
             if transfer == .move { try FileSystem.rename(input, to: temporaryInput) }
             return try complete(temporary, as: path, record: record)
         } catch {
@@ -103,7 +103,7 @@ public struct JobDirectory: Sendable, Equatable {
         guard FileSystem.isDirectory(path) else {
             throw FileSystemError(.notFound, path, "no such job directory; check the path")
         }
-        let record = try JobJSON.decode(JobRecord.self, fromFile: "\(path)/job.json")
+        let record = try JobRecord.read("\(path)/job.json")
         guard record.formatVersion == JobRecord.formatVersion else {
             throw RestorationError(
                 .badInput,
@@ -146,7 +146,7 @@ public struct JobDirectory: Sendable, Equatable {
         record.settings = settings
         record.references = references
         if record != self.record {
-            try FileSystem.replace(recordPath, with: JobJSON.encode(record), durably: true)
+            try FileSystem.replace(recordPath, with: record.json(), durably: true)
         }
         return JobDirectory(path: path, record: record)
     }
@@ -161,7 +161,7 @@ public struct JobDirectory: Sendable, Equatable {
         if digest.hexadecimal != record.inputSHA256 {
             record.inputSHA256 = digest.hexadecimal
             record.inputBytes = digest.bytes
-            try FileSystem.replace("\(temporary)/job.json", with: JobJSON.encode(record), durably: true)
+            try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
         }
         try FileSystem.synchroniseDirectory(temporary)
         try FileSystem.rename(temporary, to: path)

@@ -1,6 +1,46 @@
 import Foundation
 
-/// The right to work on a job directory, held as long as this value lives; the system lets go of it when the process
+/// A job directory held for work: its lease, which is what entitles to change it, and the lock, by which others see that
+/// somebody is at it.
+struct JobHold: ~Copyable {
+    /// The right to change the job.
+    let lease: JobLease
+    private let job: JobDirectory
+    private var lock: JobLock?
+
+    /// Holds a job that nobody works on, with a new lease.
+    /// - Throws: as ``JobLock`` and ``JobLease/take(_:)``.
+    init(_ job: JobDirectory) throws {
+        self.job = job
+        lock = try JobLock(job)
+        lease = try JobLease.take(job.path)
+    }
+
+    /// Holds a job by a lease that was taken for it. The lock may still be with the worker before.
+    init(_ job: JobDirectory, lease: JobLease) {
+        self.job = job
+        self.lease = lease
+        lock = try? JobLock(job)
+    }
+
+    /// Makes sure that the job is still held; takes the lock as soon as the worker before has let go of it.
+    /// - Throws: ``RestorationError`` with code `superseded`.
+    mutating func check() throws(RestorationError) {
+        try lease.check()
+        if !hasLock {
+            lock = try? JobLock(job)
+        }
+    }
+
+    private var hasLock: Bool {
+        switch lock {
+        case .some: true
+        case .none: false
+        }
+    }
+}
+
+/// The mark of a worker on its job directory, there as long as this value lives; the system removes it when the process
 /// dies, however it dies.
 struct JobLock: ~Copyable {
     private let descriptor: Int32

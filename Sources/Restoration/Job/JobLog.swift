@@ -12,11 +12,13 @@ struct JobLog: Sendable {
     }
 
     let path: String
+    /// Whose log it is: a worker whose lease is over is silent. Nil for whoever works without one.
+    var lease: JobLease?
 
     func write(_ level: Level, _ text: String) {
         let oneLine = text.replacingOccurrences(of: "\n", with: " ")
         let line = Array("\(Self.timeStamp()) \(level.rawValue) \(oneLine)\n".utf8)
-        guard let writer = try? FileWriter(appendingTo: path) else { return }
+        guard lease?.isCurrent ?? true, let writer = try? FileWriter(appendingTo: path) else { return }
         try? writer.write(line[...])
     }
 

@@ -1,3 +1,4 @@
+import Checkpointing
 public import Foundation
 
 /// What a job was asked to do, written once as `job.json` when the job is created.
@@ -45,5 +46,63 @@ public struct JobRecord: Sendable, Codable, Equatable {
         case softwareVersion = "software_version"
         case inputSHA256 = "input_sha256"
         case inputBytes = "input_bytes"
+    }
+}
+
+extension JobRecord {
+    /// `job.json`: the record, and the SHA-256 of the file's own bytes with zeros for its digits, so that a flipped bit
+    /// cannot turn what was asked into something else.
+    private struct Sealed: Codable {
+        var record: JobRecord
+        var checksum: String?
+
+        enum CodingKeys: String, CodingKey {
+            case checksum
+        }
+
+        init(_ record: JobRecord, checksum: String) {
+            self.record = record
+            self.checksum = checksum
+        }
+
+        init(from decoder: any Decoder) throws {
+            record = try JobRecord(from: decoder)
+            checksum = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .checksum)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try record.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(checksum, forKey: .checksum)
+        }
+    }
+
+    private static func digest(of bytes: [UInt8]) throws -> String {
+        let digest = try SHA256()
+        digest.update(bytes[...])
+        return try digest.finishHexadecimal()
+    }
+
+    private static let unsealed = String(repeating: "0", count: 64)
+
+    /// The bytes of `job.json`.
+    func json() throws -> [UInt8] {
+        let bytes = try JobJSON.encode(Sealed(self, checksum: Self.unsealed))
+        let text = String(decoding: bytes, as: UTF8.self)
+        return Array(text.replacing(Self.unsealed, with: try Self.digest(of: bytes), maxReplacements: 1).utf8)
+    }
+
+    /// Reads `job.json`. A record without a checksum, of an earlier version of the program, is taken as it is.
+    /// - Throws: ``FileSystemError`` or ``RestorationError``.
+    static func read(_ path: String) throws -> JobRecord {
+        let sealed = try JobJSON.decode(Sealed.self, fromFile: path)
+        guard let checksum = sealed.checksum else { return sealed.record }
+        let text = String(decoding: try FileSystem.read(path), as: UTF8.self)
+        let bytes = Array(text.replacing(checksum, with: unsealed, maxReplacements: 1).utf8)
+        guard try digest(of: bytes) == checksum else {
+            throw RestorationError(
+                .badInput, "\(path): altered: it does not match its checksum", remedy: "start a new job with the image")
+        }
+        return sealed.record
     }
 }

@@ -18,6 +18,8 @@ public struct RestorationError: Error, Sendable, Equatable, CustomStringConverti
         case inputOutput = "input_output"
         /// Another process works on the same job.
         case busy
+        /// A newer worker has taken the job over.
+        case superseded
         /// Settings that cannot be used.
         case badSettings = "bad_settings"
     }

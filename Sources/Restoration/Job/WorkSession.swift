@@ -4,9 +4,11 @@ import Foundation
 import Imaging
 import Tensors
 
-/// One worker's spell of work on a job that it holds the lock of.
+/// One worker's spell of work on a job that it holds.
 final class WorkSession {
     private let job: JobDirectory
+    private var hold: JobHold
+    private let lease: JobLease
     private let stop: StopRequest
     private let observe: (Worker.Event) -> Void
     private let log: JobLog
@@ -25,15 +27,17 @@ final class WorkSession {
     private var lastReport: ContinuousClock.Instant?
 
     init(
-        _ job: JobDirectory, stop: StopRequest, limits: ImageLimits, makeProcess: @escaping RestorationProcessFactory,
-        observe: @escaping (Worker.Event) -> Void
+        _ job: JobDirectory, hold: consuming JobHold, stop: StopRequest, limits: ImageLimits,
+        makeProcess: @escaping RestorationProcessFactory, observe: @escaping (Worker.Event) -> Void
     ) throws {
         self.job = job
+        lease = hold.lease
+        self.hold = hold
         self.stop = stop
         self.observe = observe
         self.makeProcess = makeProcess
-        log = JobLog(path: job.logPath)
-        store = CheckpointStore(directory: job.path)
+        log = JobLog(path: job.logPath, lease: lease)
+        store = CheckpointStore(directory: job.path, workshop: lease.path)
         header = CheckpointHeader(job: job)
         let settings = job.record.settings
         // Before anything computes: the count fixes how sums are split, and oneDNN reads it when it plans.
@@ -75,21 +79,22 @@ final class WorkSession {
     }
 
     private func work() throws -> Worker.Outcome {
-        report(step: 0, total: 0, phase: "starting", always: true)
+        try report(step: 0, total: 0, phase: "starting", always: true)
         let process = try beginOrResume()
         runs[runs.count - 1].firstStep = process.step
-        report(step: process.step, total: process.totalSteps, phase: "starting", always: true)
+        try report(step: process.step, total: process.totalSteps, phase: "starting", always: true)
         if try advance(process) == .stopped { return .interrupted(step: process.step) }
-        report(step: process.step, total: process.totalSteps, phase: "writing results", always: true)
+        try report(step: process.step, total: process.totalSteps, phase: "writing results", always: true)
         runs[runs.count - 1].peakMemoryBytes = JobRun.peakMemory()
         let estimate = try process.estimate()
         if let text = estimate.note { note(text) }
         log.write(.info, "\(process.step) steps done, writing the result")
-        let writer = ResultWriter(job: job, input: image, references: references)
+        let writer = ResultWriter(job: job, lease: lease, input: image, references: references)
         _ = try writer.write(
             estimate,
             ResultWriter.Run(trace: trace, runs: runs, threads: Int(dkp_thread_count()), notes: notes))
-        report(step: process.step, total: process.totalSteps, phase: "done", always: true)
+        // The result is in place: whoever takes the job from now on publishes it.
+        try? report(step: process.step, total: process.totalSteps, phase: "done", always: true)
         return .finished
     }
 
@@ -145,7 +150,7 @@ final class WorkSession {
             trace.append(record, seconds: seconds)
             runs[runs.count - 1].lastStep = process.step
             runs[runs.count - 1].computeSeconds += seconds
-            report(step: process.step, total: process.totalSteps, phase: record.phase)
+            try report(step: process.step, total: process.totalSteps, phase: record.phase)
             // A slow disk makes checkpoints rarer; it does not make the computation wait.
             if clock.now - lastCheckpoint >= interval, !writer.isWriting, process.step < process.totalSteps {
                 lastCheckpoint = clock.now
@@ -174,7 +179,7 @@ final class WorkSession {
         let path = try store.save(try snapshot(of: process), step: process.step)
         log.write(
             .info, "stopped by \(stop.signalName ?? "request") at step \(process.step), checkpoint \(path) written")
-        report(step: process.step, total: process.totalSteps, phase: "stopped", always: true)
+        try report(step: process.step, total: process.totalSteps, phase: "stopped", always: true)
     }
 
     private func snapshot(of process: any RestorationProcess) throws -> Snapshot {
@@ -193,7 +198,8 @@ final class WorkSession {
     }
 
     /// Tells the observer, and about once a second whoever reads `progress.json`.
-    private func report(step: Int, total: Int, phase: String, always: Bool = false) {
+    /// - Throws: ``RestorationError`` if the job has been taken over.
+    private func report(step: Int, total: Int, phase: String, always: Bool = false) throws {
         let rate = trace.rate
         let progress = JobProgress(
             step: step, total: total, loss: trace.loss.last.flatMap { $0.isFinite ? $0 : nil },
@@ -203,14 +209,15 @@ final class WorkSession {
         let now = clock.now
         guard always || lastReport.map({ now - $0 >= .seconds(1) }) ?? true else { return }
         lastReport = now
+        try hold.check()
         // These tell how it goes; the work does not depend on them, and a full disk must not end it.
-        try? FileSystem.replace(job.progressPath, with: JobJSON.encode(progress, pretty: false), durably: false)
+        try? lease.replace(job.progressPath, with: JobJSON.encode(progress, pretty: false), durably: false)
         writeRuns()
     }
 
     private func writeRuns() {
         runs[runs.count - 1].peakMemoryBytes = JobRun.peakMemory()
-        try? FileSystem.replace(job.runsPath, with: JobJSON.encode(runs), durably: false)
+        try? lease.replace(job.runsPath, with: JobJSON.encode(runs), durably: false)
     }
 
     private func end(_ end: JobRun.End) {

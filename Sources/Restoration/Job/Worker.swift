@@ -28,20 +28,24 @@ public struct Worker {
     private let stop: StopRequest
     private let observe: (Event) -> Void
     private let limits: ImageLimits
+    private let leaseNumber: Int?
 
     /// A worker on a job.
     /// - Parameters:
     ///   - stop: asks it to write a checkpoint at the end of the present step and return.
+    ///   - lease: the number of the lease that whoever starts the worker has taken for it; nil makes it take one itself,
+    ///     once it holds the job's lock.
     ///   - limits: the greatest input that is decoded.
     ///   - makeProcess: makes what is to be run.
     ///   - observe: called after every step, on the thread that computes.
     public init(
-        _ job: JobDirectory, stop: StopRequest = StopRequest(), limits: ImageLimits = .default,
+        _ job: JobDirectory, stop: StopRequest = StopRequest(), lease: Int? = nil, limits: ImageLimits = .default,
         makeProcess: @escaping RestorationProcessFactory = RestorationFactory.makeProcess,
         observe: @escaping (Event) -> Void = { _ in }
     ) {
         self.job = job
         self.stop = stop
+        leaseNumber = lease
         self.limits = limits
         self.makeProcess = makeProcess
         self.observe = observe
@@ -49,26 +53,40 @@ public struct Worker {
 
     /// Works until the result is there or a stop is asked for. It computes on the calling thread, which must not be one
     /// of Swift's cooperative pool.
-    /// - Throws: ``Failure``; but for a job that another worker holds, it is in `error.json` and the log too.
+    ///
+    /// A worker that was started with a lease does not wait for the job's lock: the one who holds it has been
+    /// superseded, and stops when he next looks.
+    /// - Throws: ``Failure``; but for a job that another worker holds or has taken over, it is in `error.json` and the log
+    ///   too.
     public func run() throws(Failure) -> Outcome {
         do {
-            let lock = try JobLock(job)
-            defer { withExtendedLifetime(lock) {} }
-            if job.isFinished { return .finished }
-            try FileSystem.remove(job.errorPath)
-            do {
-                let session = try WorkSession(
-                    job, stop: stop, limits: limits, makeProcess: makeProcess, observe: observe)
-                return try session.run()
-            } catch {
-                let failure = Failure(error)
-                JobLog(path: job.logPath).write(.error, failure.description)
-                // Where this cannot be written, the exit code and standard error still tell.
-                try? FileSystem.replace(job.errorPath, with: JobJSON.encode(failure), durably: true)
-                throw failure
+            if let leaseNumber {
+                let lease = JobLease(job: job.path, number: leaseNumber)
+                try lease.check()
+                return try run(JobHold(job, lease: lease))
             }
+            return try run(JobHold(job))
         } catch {
             throw Failure(error)
+        }
+    }
+
+    private func run(_ hold: consuming JobHold) throws -> Outcome {
+        if job.isFinished { return .finished }
+        let lease = hold.lease
+        try lease.remove(job.errorPath)
+        do {
+            let session = try WorkSession(
+                job, hold: hold, stop: stop, limits: limits, makeProcess: makeProcess, observe: observe)
+            return try session.run()
+        } catch {
+            // Whatever went wrong for a worker that has lost its job went wrong because of that.
+            try lease.check()
+            let failure = Failure(error)
+            JobLog(path: job.logPath, lease: lease).write(.error, failure.description)
+            // Where this cannot be written, the exit code and standard error still tell.
+            try? lease.replace(job.errorPath, with: JobJSON.encode(failure), durably: true)
+            throw failure
         }
     }
 }

@@ -68,8 +68,11 @@ public struct Report: Sendable, Codable, Equatable {
         public var kernel: Double?
     }
 
-    /// The format's name and version.
-    public var format = "dkp-report"
+    /// The name of this format.
+    public static let formatName = "dkp-report"
+
+    /// The format's name.
+    public var format = Report.formatName
     /// The version of the format.
     public var formatVersion = 1
     /// The job's id.

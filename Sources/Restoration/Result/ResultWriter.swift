@@ -3,7 +3,7 @@ import Foundation
 import Imaging
 import Tensors
 
-/// Writes a result directory: all of it under a temporary name beside the final one, then renamed.
+/// Writes a result directory: all of it in the worker's own workshop, then put in place by one rename.
 struct ResultWriter {
     /// The names of the files of a result, the report last: where it is, the result is whole.
     static let fileNames = [
@@ -11,6 +11,7 @@ struct ResultWriter {
     ]
 
     let job: JobDirectory
+    let lease: JobLease
     let input: Image
     let references: ReferenceData
 
@@ -38,7 +39,7 @@ struct ResultWriter {
         }
         let report = report(restored, estimate, run, scores, notes)
 
-        let temporary = "\(job.path)/.result.tmp"
+        let temporary = "\(lease.path)/result"
         try FileSystem.remove(temporary)
         try FileSystem.makeDirectory(temporary)
         try write(restored, to: "\(temporary)/restored.png")
@@ -49,7 +50,7 @@ struct ResultWriter {
         try copy(job.inputPath, to: "\(temporary)/input.png")
         try copy(job.logPath, to: "\(temporary)/job.log")
         try FileSystem.replace("\(temporary)/report.json", with: JobJSON.encode(report), durably: true)
-        try FileSystem.rename(temporary, to: job.resultPath)
+        try lease.place("result", at: job.resultPath)
         try FileSystem.synchroniseDirectory(job.path)
         return report
     }

@@ -68,7 +68,7 @@ extension RestorationSettings {
     }
 
     /// The text of every setting, empty for those not set.
-    var texts: [(key: SettingKey, text: String)] {
+    package var texts: [(key: SettingKey, text: String)] {
         SettingKey.allCases.map { key in
             let text =
                 switch key {

@@ -34,7 +34,7 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
             description: "\(source): \(key.rawValue) is \"\(value)\"; allowed: \(key.allowed)")
     }
 
-    static func malformed(_ problem: String, source: String) -> SettingsError {
+    package static func malformed(_ problem: String, source: String) -> SettingsError {
         SettingsError(code: .malformed, source: source, key: nil, description: "\(source): \(problem)")
     }
 }

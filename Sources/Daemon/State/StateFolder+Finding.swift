@@ -1,0 +1,35 @@
+import Foundation
+import Restoration
+import SystemPackage
+import Yams
+
+extension StateFolder {
+    /// The settings file that is looked into where nothing else tells the folder.
+    package static let settingsFile: FilePath = "/etc/dkpd/dkpd.yaml"
+
+    /// The folder that is meant: the one given, else that of the environment variable `DKP_STATE_DIR`, else `state_dir`
+    /// of the settings file, if that can be read, else the daemon's default.
+    /// - Throws: ``RestorationError`` with code `noInput` if there is no such folder.
+    package static func find(
+        _ given: String?, environment: [String: String] = ProcessInfo.processInfo.environment,
+        settingsFile: FilePath = settingsFile
+    ) throws(RestorationError) -> StateFolder {
+        let path =
+            given ?? environment["DKP_STATE_DIR"] ?? stateDirectory(in: settingsFile)
+            ?? DaemonSettings().stateDirectory.string
+        let folder = StateFolder(FilePath(FileSystem.absolute(path)))
+        guard FileSystem.isDirectory(folder.jobs.string), FileSystem.isDirectory(folder.inbox.string) else {
+            throw RestorationError(
+                .noInput, "\(folder.root.readable): no state folder of dkpd",
+                remedy: "start the daemon once, or give --state-dir or DKP_STATE_DIR")
+        }
+        return folder
+    }
+
+    private static func stateDirectory(in file: FilePath) -> String? {
+        guard let bytes = try? LocalFileSystem().read(file, limit: 1 << 20),
+            let node = try? Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))
+        else { return nil }
+        return node.mapping?["state_dir"]?.string
+    }
+}

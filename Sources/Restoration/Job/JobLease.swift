@@ -1,0 +1,141 @@
+import Foundation
+
+/// The right to change what is in a job directory, as a number that only grows: whoever starts a worker takes the next
+/// one, and with that the right from every worker before.
+///
+/// The right is a directory in the job, `lease-7`, in which its holder writes everything first. What is finished is put
+/// in place by a rename out of it, and what is not needed any more is removed by a rename into it. To take the right
+/// away is to rename and remove that directory: from then on those renames fail, because one of their two names is gone.
+/// So the check of the lease and the change that it allows are one system call, with no instant in between, and without
+/// a lock, which not every file system keeps.
+public struct JobLease: Sendable, Equatable {
+    /// The lease's number, from 1.
+    public let number: Int
+    /// The job's directory.
+    private let job: String
+
+    /// Names a lease that somebody has taken; it may be gone already.
+    public init(job: String, number: Int) {
+        self.job = job
+        self.number = number
+    }
+
+    /// Takes the next lease of a job, and with it the right from all before it: once this returns, nobody else changes
+    /// the job.
+    /// - Throws: ``FileSystemError``; ``RestorationError`` if others take leases of this job without end.
+    public static func take(_ job: String) throws -> JobLease {
+        for _ in 0..<100 {
+            let number = (try numbers(in: job).max() ?? 0) + 1
+            let lease = JobLease(job: job, number: number)
+            do throws(FileSystemError) {
+                try FileSystem.makeDirectory(lease.path)
+            } catch {
+                if error.code == .exists { continue }
+                throw error
+            }
+            try FileSystem.synchroniseDirectory(job)
+            // Looked at again: of two who take a lease at once, the one whose directory came last sees the other's.
+            let others = try numbers(in: job).filter { $0 != number }
+            if let newest = others.max(), newest > number {
+                try lease.revoke()
+                continue
+            }
+            for other in others { try JobLease(job: job, number: other).revoke() }
+            try removeRevoked(in: job)
+            return lease
+        }
+        throw RestorationError(.busy, "\(job): others take this job over again and again", remedy: "stop them first")
+    }
+
+    /// The number of the newest lease of a job, 0 before the first.
+    public static func newest(in job: String) throws -> Int { try numbers(in: job).max() ?? 0 }
+
+    /// Whether the right is still this one's.
+    public var isCurrent: Bool { FileSystem.isDirectory(path) }
+
+    /// Throws if the right has passed to another.
+    func check() throws(RestorationError) {
+        guard !isCurrent else { return }
+        throw RestorationError(
+            .superseded, "\(job): lease \(number) is over: a newer worker has taken the job, and this one writes nothing more")
+    }
+
+    /// Where the holder writes what is not finished yet.
+    var path: String { "\(job)/\(Self.prefix)\(number)" }
+
+    /// Replaces a file of the job in one instant, if the right is still there.
+    func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool) throws {
+        do {
+            try FileSystem.replace(path, with: bytes, durably: durably, by: self.path)
+        } catch {
+            try check()
+            throw error
+        }
+    }
+
+    /// Puts a file or directory that was finished in the lease's own directory in place, if the right is still there.
+    func place(_ name: String, at path: String) throws {
+        do {
+            try FileSystem.rename("\(self.path)/\(name)", to: path)
+        } catch {
+            try check()
+            throw error
+        }
+    }
+
+    /// Removes a file of the job, if the right is still there; one that is not there is fine.
+    func remove(_ path: String) throws {
+        let discarded = "\(self.path)/.discarded"
+        do {
+            try FileSystem.rename(path, to: discarded)
+        } catch {
+            try check()
+            if !FileSystem.exists(path) { return }
+            throw error
+        }
+        try FileSystem.remove(discarded)
+    }
+
+    // MARK: Taking away
+
+    private static let prefix = "lease-"
+    private static let revokedPrefix = ".lease-"
+    /// Longer numbers are none that were ever given out.
+    private static let longestNumber = 15
+
+    private func revoke() throws {
+        let revoked = "\(job)/\(Self.revokedPrefix)\(number)"
+        try FileSystem.remove(revoked)
+        do {
+            try FileSystem.rename(path, to: revoked)
+        } catch {
+            if !FileSystem.exists(path) { return }
+            throw error
+        }
+        try Self.removeWhole(revoked)
+    }
+
+    private static func removeRevoked(in job: String) throws {
+        for name in try FileSystem.names(in: job) where name.hasPrefix(revokedPrefix) { try removeWhole("\(job)/\(name)") }
+    }
+
+    /// Removes a revoked lease. Where a network file system remembers the directory under its old name, its holder may
+    /// still be adding to it; once it is removed he cannot.
+    private static func removeWhole(_ path: String) throws {
+        for attempt in 1... {
+            do {
+                return try FileSystem.remove(path)
+            } catch {
+                if attempt == 20 || !FileSystem.exists(path) { throw error }
+            }
+        }
+    }
+
+    private static func numbers(in job: String) throws -> [Int] {
+        try FileSystem.names(in: job).compactMap { name in
+            let digits = name.dropFirst(prefix.count)
+            guard name.hasPrefix(prefix), digits.utf8.count <= longestNumber else { return nil }
+            return digits.utf8.allSatisfy { 48...57 ~= $0 } ? Int(digits) : nil
+        }
+    }
+}

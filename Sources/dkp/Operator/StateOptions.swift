@@ -1,0 +1,35 @@
+import ArgumentParser
+import Daemon
+import Restoration
+import SystemPackage
+
+/// Which daemon's folder a command is about.
+struct StateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The daemon's state folder. (default: DKP_STATE_DIR, or state_dir of /etc/dkpd/dkpd.yaml, or /var/lib/dkpd)",
+            valueName: "DIR"))
+    var stateDir: String?
+
+    /// The folder, which must be there.
+    func folder() throws -> StateFolder { try StateFolder.find(stateDir) }
+
+    /// An error of the daemon's files in the form that has an exit code.
+    static func asFailure(_ error: any Error) -> any Error {
+        switch error {
+        case let error as FileError:
+            let code: RestorationError.Code =
+                switch error.code {
+                case .permissionDenied, .notPermitted, .readOnlyFileSystem: .cannotCreate
+                case .noSuchFileOrDirectory: .noInput
+                default: .inputOutput
+                }
+            return RestorationError(code, error.description)
+        case let error as DaemonError: return RestorationError(.busy, error.description)
+        default: return error
+        }
+    }
+}
+
+/// What the argument JOB may be.
+let jobHelp = ArgumentHelp("A job's id or the beginning of it, the image's name or the result's name.", valueName: "JOB")

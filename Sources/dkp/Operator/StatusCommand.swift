@@ -1,0 +1,37 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Restoration
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Shows the daemon's jobs, and its latest results and rejections.",
+        discussion: "Reads the state folder, so it tells the same whether the daemon is up or down.")
+
+    @Flag(help: "Print JSON.")
+    var json = false
+    @Flag(help: "Go on showing, once a second, until interrupted.")
+    var watch = false
+    @OptionGroup
+    var state: StateOptions
+
+    func run() throws {
+        let folder = try state.folder()
+        var isFirst = true
+        repeat {
+            if !isFirst { Thread.sleep(forTimeInterval: 1) }
+            isFirst = false
+            let survey = try StateSurvey(folder)
+            let text = json ? survey.json : StatusTable(survey).text
+            // Home and clear to the end: no flicker, and what was there before is gone.
+            let clear = watch && !json && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[J" : ""
+            do {
+                try FileHandle.standardOutput.write(contentsOf: Data((clear + text).utf8))
+            } catch {
+                // The reader has gone: nothing is left to do.
+                return
+            }
+        } while watch
+    }
+}
