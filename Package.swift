@@ -110,7 +110,7 @@ let package = Package(
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
-        tests("DaemonTests", ["Daemon", "Checkpointing", "dkp", "dkpd", logging, system]),
+        tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]
 )

@@ -15,16 +15,26 @@ enum Programs {
 
     /// Runs a program to its end and returns its exit status and what it wrote to standard error.
     static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, errors: String) {
+        let end = try capture(name, arguments)
+        return (end.status, end.errors)
+    }
+
+    /// Runs a program to its end and returns its exit status and what it wrote, which must be little.
+    static func capture(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> (status: Int32, output: String, errors: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try path(name))
         process.arguments = arguments
-        let errors = Pipe()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let (output, errors) = (Pipe(), Pipe())
         process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput = output
         try process.run()
-        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let outputText = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let errorText = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        return (process.terminationStatus, text)
+        return (process.terminationStatus, outputText, errorText)
     }
 }
 
@@ -89,7 +99,9 @@ final class DaemonProcess {
         let start = ContinuousClock.now
         kill(process.processIdentifier, SIGTERM)
         try await wait(for: "the daemon to stop; its log: \(log)") { !process.isRunning }
-        if process.terminationStatus != 0 { Issue.record("the daemon ended badly: \(log)") }
+        if process.terminationStatus != 0 {
+            Issue.record("the daemon ended badly, with \(process.terminationStatus): \(log)")
+        }
         return (process.terminationStatus, ContinuousClock.now - start)
     }
 
@@ -112,7 +124,7 @@ enum FakeWorker {
 
     /// Each run takes the job's lock, or exits 74. The input's first word says what to do:
     /// ok; slow (20 checkpoints, 50 ms apart); bad (exit 65); settings (78); broken (70); flaky (70 twice, then ok);
-    /// stubborn (hears no SIGTERM); empty (0 without a result); killed (by a signal, without getting on).
+    /// stubborn (hears no SIGTERM); endless; large (a result of 1 MB, 74 where there is no room for it); empty (0 without a result); killed (by a signal, without getting on).
     private static let script = """
         #!/bin/bash
         [ "$1" = work ] || exit 64
@@ -121,9 +133,9 @@ enum FakeWorker {
         flock -n 9 || { echo busy >> busy.log; exit 74; }
         : > error.json; rm error.json
         finish() {
-            mkdir -p .result && cp input.png .result/restored.png && echo '{}' > .result/report.json
-            mv -T .result result
-            exit 0
+            mkdir -p .result && cp input.png .result/restored.png && echo '{}' > .result/report.json \
+                && mv -T .result result && exit 0
+            exit 74
         }
         trap 'echo stopped; exit 75' TERM
         read -r what rest < input.png
@@ -149,6 +161,13 @@ enum FakeWorker {
         stubborn)
             trap '' TERM
             for ((i = 0; i < 600; i++)); do sleep 0.1 9>&-; done ;;
+        endless) while :; do sleep 0.05 9>&- & wait $!; done ;;
+        large)
+            mkdir -p .result && head -c 1000000 /dev/zero > .result/restored.png 2>/dev/null && echo '{}' > .result/report.json \
+                && mv -T .result result && exit 0
+            rm -rf .result
+            echo "no space left"
+            exit 74 ;;
         empty) exit 0 ;;
         killed) kill -KILL $$ ;;
         esac

@@ -121,7 +121,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
     @Test func `with leftovers of killed writers goes on as if they were not there`() throws {
         try withStoppedJob { job, expected in
             for name in [
-                ".checkpoint-0000000011.h5.1-2.dkp-tmp", ".job.json.77.tmp", ".progress.json.77.tmp", "lease-3/.result.tmp",
+                ".checkpoint-0000000011.h5.1-2.dkp-tmp", ".job.json.77.tmp", ".progress.json.77.tmp",
+                "lease-3/.result.tmp",
             ] {
                 let path = "\(job.path)/\(name)"
                 try FileManager.default.createDirectory(

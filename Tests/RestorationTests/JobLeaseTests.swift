@@ -20,18 +20,13 @@ import Testing
 
     @Test func `taken by many at once is one's alone, and no number is given twice`() async throws {
         try await withTemporaryDirectory { job in
-            let numbers = Mutex<[Int]>([])
-            await withTaskGroup { group in
+            let taken = await withTaskGroup(of: [Int].self) { group in
                 for _ in 0..<8 {
-                    group.addTask {
-                        for _ in 0..<25 {
-                            // Who is overtaken too often gives up, which is allowed.
-                            if let lease = try? JobLease.take(job) { numbers.withLock { $0.append(lease.number) } }
-                        }
-                    }
+                    // Who is overtaken too often gives up, which is allowed.
+                    group.addTask { (0..<25).compactMap { _ in try? JobLease.take(job).number } }
                 }
+                return await group.reduce(into: []) { $0 += $1 }
             }
-            let taken = numbers.withLock { $0 }
             #expect(taken.count > 8 && Set(taken).count == taken.count)
             let left = try FileManager.default.contentsOfDirectory(atPath: job)
             #expect(left == ["lease-\(try #require(taken.max()))"])
@@ -127,7 +122,7 @@ import Testing
             let old = try JobLease.take(job.path).number
             // The old one stands still in the middle of a step, with the lock in its hands.
             let (isInside, mayGoOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            let failure = Mutex<Failure?>(nil)
+            let failure = Holder()
             let thread = Thread {
                 do throws(Failure) {
                     _ = try toyWorker(job, lease: old) { step in
@@ -136,7 +131,7 @@ import Testing
                         mayGoOn.wait()
                     }.run()
                 } catch {
-                    failure.withLock { $0 = error }
+                    failure.set(error)
                 }
                 isInside.signal()
             }
@@ -146,7 +141,7 @@ import Testing
             #expect(try toyWorker(job, lease: new).run() == .finished)
             mayGoOn.signal()
             await Task.detached { wait(isInside) }.value
-            #expect(failure.withLock { $0?.code } == "superseded")
+            #expect(failure.value?.code == "superseded")
             for name in ["restored.png", "result.h5", "kernel.png", "figure.png"] {
                 #expect(try bytes("\(job.resultPath)/\(name)") == bytes("\(whole.resultPath)/\(name)"), "\(name)")
             }
@@ -157,3 +152,12 @@ import Testing
 
 /// Waits outside of asynchronous code, where that is allowed.
 private func wait(_ semaphore: DispatchSemaphore) { semaphore.wait() }
+
+/// What a thread has met.
+private final class Holder: Sendable {
+    private let failure = Mutex<Failure?>(nil)
+
+    var value: Failure? { failure.withLock { $0 } }
+
+    func set(_ value: Failure) { failure.withLock { $0 = value } }
+}

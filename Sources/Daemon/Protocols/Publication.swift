@@ -85,9 +85,11 @@ package struct Publication: Sendable {
     }
 
     /// Completes a rejection that has been decided.
+    /// - Parameter name: the dropped file's name, should the decision itself not tell.
     package func completeRejection(_ id: JobID, name: String) throws(FileError) -> FilePath {
         let job = folder.job(id)
         let rejection = job.appending(JobFiles.rejection)
+        let name = RejectionReport.read(from: rejection, files)?.name ?? name
         try revokeLeases(of: job)
         let log = job.appending(JobFiles.log)
         let logTarget = rejection.appending(JobFiles.log)

@@ -46,7 +46,8 @@ package struct DaemonStatus: Sendable, Codable, Equatable {
     }
 
     package init(
-        process: Int32, state: String, reason: String?, line: String, paused: [Pause], freeSpaceFloor: Int, updated: Date
+        process: Int32, state: String, reason: String?, line: String, paused: [Pause], freeSpaceFloor: Int,
+        updated: Date
     ) {
         self.process = process
         self.state = state

@@ -59,7 +59,8 @@ package struct JobFinder {
         }
         guard found.count == 1 else {
             let list = found.map { "\n  \(ResultName.printable($0.words))" }.joined()
-            throw RestorationError(.usage, "\(text): \(found.count) jobs could be meant:\(list)\nsay which, by its identifier")
+            throw RestorationError(
+                .usage, "\(text): \(found.count) jobs could be meant:\(list)\nsay which, by its identifier")
         }
         return first
     }

@@ -67,7 +67,8 @@ private struct Reader<Files: StateFileSystem> {
             let text = entry.string
             if let id = JobID(text) {
                 if let job = job(id) { jobs.append(job) }
-            } else if text.hasPrefix("."), text.hasSuffix(".new"), let id = JobID(String(text.dropFirst().dropLast(4))) {
+            } else if text.hasPrefix("."), text.hasSuffix(".new"), let id = JobID(String(text.dropFirst().dropLast(4)))
+            {
                 let dropped = try? files.entries(folder.claim(id).appending(JobFiles.dropped)).first?.string
                 jobs.append(.init(id: id.description, name: dropped ?? "?", state: .claimed))
             }

@@ -143,7 +143,9 @@ private final class RunningProcess: Sendable {
         guard let stream = opendir("/proc") else { return nil }
         defer { closedir(stream) }
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             guard let process = pid_t(name), process != getpid(), Self.arguments(of: name).suffix(4) == arguments[...]
             else { continue }
             // The number may have come to mean another process in between: asked again with the descriptor in hand.

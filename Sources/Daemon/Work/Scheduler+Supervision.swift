@@ -40,7 +40,9 @@ extension Scheduler {
 
     private func progress(in job: FilePath) -> JobTable.Progress? {
         let path = job.appending(JobFiles.progress).string
-        guard let progress = try? JobJSON.decode(JobProgress.self, fromFile: path), progress.total > 0 else { return nil }
+        guard let progress = try? JobJSON.decode(JobProgress.self, fromFile: path), progress.total > 0 else {
+            return nil
+        }
         return JobTable.Progress(fraction: progress.fraction, eta: progress.eta)
     }
 

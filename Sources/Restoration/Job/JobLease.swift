@@ -57,7 +57,8 @@ public struct JobLease: Sendable, Equatable {
     func check() throws(RestorationError) {
         guard !isCurrent else { return }
         throw RestorationError(
-            .superseded, "\(job): lease \(number) is over: a newer worker has taken the job, and this one writes nothing more")
+            .superseded,
+            "\(job): lease \(number) is over: a newer worker has taken the job, and this one writes nothing more")
     }
 
     /// Where the holder writes what is not finished yet.
@@ -116,7 +117,9 @@ public struct JobLease: Sendable, Equatable {
     }
 
     private static func removeRevoked(in job: String) throws {
-        for name in try FileSystem.names(in: job) where name.hasPrefix(revokedPrefix) { try removeWhole("\(job)/\(name)") }
+        for name in try FileSystem.names(in: job) where name.hasPrefix(revokedPrefix) {
+            try removeWhole("\(job)/\(name)")
+        }
     }
 
     /// Removes a revoked lease. Where a network file system remembers the directory under its old name, its holder may

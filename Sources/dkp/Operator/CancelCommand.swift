@@ -41,7 +41,8 @@ struct CancelCommand: ParsableCommand {
             Thread.sleep(forTimeInterval: 0.1)
         }
         let place = try? JobFinder(folder).find(id.description, in: [.rejected, .outbox])
-        print(place.map { $0.place == .rejected ? "cancelled: \($0.path.string)" : "finished already: \($0.path.string)" }
-            ?? "cancelled")
+        print(
+            place.map { $0.place == .rejected ? "cancelled: \($0.path.string)" : "finished already: \($0.path.string)" }
+                ?? "cancelled")
     }
 }

@@ -32,4 +32,5 @@ struct StateOptions: ParsableArguments {
 }
 
 /// What the argument JOB may be.
-let jobHelp = ArgumentHelp("A job's id or the beginning of it, the image's name or the result's name.", valueName: "JOB")
+let jobHelp = ArgumentHelp(
+    "A job's id or the beginning of it, the image's name or the result's name.", valueName: "JOB")
