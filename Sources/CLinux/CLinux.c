@@ -72,6 +72,9 @@ int dkp_limit_memory(pid_t identifier, unsigned long long bytes) {
     return prlimit(identifier, RLIMIT_DATA, &limit, NULL);
 }
 
-int dkp_set_niceness(pid_t identifier, int niceness) {
-    return setpriority(PRIO_PROCESS, (id_t)identifier, niceness);
+int dkp_add_niceness(pid_t identifier, int niceness) {
+    errno = 0;
+    int own = getpriority(PRIO_PROCESS, 0);
+    if (own == -1 && errno != 0) return -1;
+    return setpriority(PRIO_PROCESS, (id_t)identifier, own + niceness);
 }

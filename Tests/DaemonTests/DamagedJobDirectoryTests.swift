@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(15))) struct `The daemon with damaged job directories` {
     private static let settings = """
         attempts: 2
-        restoration: {steps: 30, scale: 2, precision: f32, threads: 1, checkpoint_interval: 0.1}
+        restoration: {steps: 10, scale: 2, precision: f32, threads: 1, checkpoint_interval: 0.1}
         """
 
     private enum Damage {
@@ -101,13 +101,13 @@ import Testing
         let id = try #require(JobID("20260101-000000-001"))
         try LocalFileSystem().rename(image, to: folder.inbox.appending("cat.png"))
         try drop(
-            "steps: 30\nscale: 2\nprecision: f32\nthreads: 1\ncheckpoint_interval: 0.1\n",
+            "steps: 10\nscale: 2\nprecision: f32\nthreads: 1\ncheckpoint_interval: 0.1\n",
             folder.inbox.appending("cat.png.yaml"))
         #expect(try Protocols(folder, MortalFileSystem(changes: .max)).claim.claim(component("cat.png"), as: id))
         try JobLedger(name: "cat.png", claimed: Date()).write(to: folder.job(id), LocalFileSystem())
         // Stopped twice, in the midst: two checkpoints.
         let job = try JobDirectory.open(folder.job(id).string)
-        for step in [5, 9] { #expect(try await Self.work(on: job, until: step) == .interrupted(step: step)) }
+        for step in [4, 7] { #expect(try await Self.work(on: job, until: step) == .interrupted(step: step)) }
         return folder.job(id)
     }
 

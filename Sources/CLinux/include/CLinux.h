@@ -30,5 +30,5 @@ int dkp_process_has_ended(int process_descriptor);
 /// space that thread stacks and allocators only set aside).
 int dkp_limit_memory(pid_t identifier, unsigned long long bytes);
 
-/// Sets how much a process gives way to others, -20 to 19; less than 0 needs a privilege.
-int dkp_set_niceness(pid_t identifier, int niceness);
+/// Makes a process give way to others by so much more than this one does; 19 is the most.
+int dkp_add_niceness(pid_t identifier, int niceness);

@@ -16,6 +16,11 @@ package struct Recovery: Sendable {
         package var id: JobID
         /// What the daemon remembered of it.
         package var ledger: JobLedger
+
+        package init(id: JobID, ledger: JobLedger) {
+            self.id = id
+            self.ledger = ledger
+        }
     }
 
     private let folder: StateFolder

@@ -27,7 +27,7 @@ public struct DaemonSettings: Sendable, Equatable {
     public var keepResults: Int?
     /// The memory that each worker may take, in bytes; nil for no limit.
     public var memoryLimit: Int?
-    /// How much workers give way to other programs, 0 to 19.
+    /// How much more than the daemon workers give way to other programs, 0 to 19.
     public var niceness = 0
     /// The largest file, in bytes.
     public var maximumBytes = 512 << 20

@@ -37,6 +37,9 @@ package struct JobTable: Sendable {
     package private(set) var entries: [JobID: Entry] = [:]
     /// Those not running, oldest first.
     private var queue: [JobID] = []
+    /// Those running, and those paused: few, and looked at often.
+    private var running: Set<JobID> = []
+    private var pausedJobs: Set<JobID> = []
 
     package init() {}
 
@@ -61,6 +64,8 @@ package struct JobTable: Sendable {
         guard let index = queue.firstIndex(of: id) else { return nil }
         queue.remove(at: index)
         guard var entry = entries[id] else { return nil }
+        running.insert(id)
+        pausedJobs.remove(id)
         entry.state = .running
         entries[id] = entry
         return (id, entry.ledger)
@@ -76,12 +81,16 @@ package struct JobTable: Sendable {
     package mutating func putBack(_ id: JobID, _ ledger: JobLedger, _ state: State) {
         guard entries[id]?.state == .running else { return }
         entries[id] = Entry(ledger: ledger, state: state)
+        running.remove(id)
+        if case .paused = state { pausedJobs.insert(id) }
         enqueue(id)
     }
 
     /// Removes a job that is done.
     package mutating func remove(_ id: JobID) {
         entries[id] = nil
+        running.remove(id)
+        pausedJobs.remove(id)
         queue.removeAll { $0 == id }
     }
 
@@ -93,7 +102,7 @@ package struct JobTable: Sendable {
 
     /// The jobs that wait for something outside them, oldest first.
     package var paused: [(id: JobID, name: String, reason: String)] {
-        entries.keys.sorted().compactMap { id in
+        pausedJobs.sorted().compactMap { id in
             guard let entry = entries[id], case .paused(_, let reason) = entry.state else { return nil }
             return (id, entry.ledger.name, reason)
         }
@@ -102,7 +111,7 @@ package struct JobTable: Sendable {
     /// A line for an operator: "1 running: cat.png 43 %, 2 waiting, 1 paused: no space left, ETA 3 min". The time is that
     /// of the last of the running jobs to end.
     package var summary: String {
-        let running = entries.filter { $0.value.state == .running }.sorted { $0.key < $1.key }.map(\.value)
+        let running = running.sorted().compactMap { entries[$0] }
         let paused = paused
         let waiting = entries.count - running.count - paused.count
         var parts: [String] = []

@@ -10,7 +10,7 @@ package final class LocalExecutor: Executor {
     package struct Limits: Sendable, Equatable {
         /// Bytes of memory; nil for no limit.
         package var memory: Int?
-        /// How much it gives way to other programs, 0 to 19.
+        /// How much more than the daemon it gives way to other programs, 0 to 19.
         package var niceness = 0
 
         package init(memory: Int? = nil, niceness: Int = 0) {
@@ -115,7 +115,7 @@ package final class LocalExecutor: Executor {
     /// its number is its own until we have waited for it; one that has ended already needs no limit.
     private func limit(_ process: pid_t) {
         if let memory = limits.memory { _ = dkp_limit_memory(process, UInt64(memory)) }
-        if limits.niceness > 0 { _ = dkp_set_niceness(process, Int32(limits.niceness)) }
+        if limits.niceness > 0 { _ = dkp_add_niceness(process, Int32(limits.niceness)) }
     }
 
     /// The task that watches a run: of one that an earlier daemon started, from now on.

@@ -6,7 +6,7 @@ import SystemPackage
 
 extension Scheduler {
     /// How often a running worker is looked at.
-    private static let glance = Duration.seconds(1)
+    static let glance = Duration.seconds(1)
 
     /// How many processors there are for workers.
     var processors: Int { DaemonSettings.processors }
@@ -47,9 +47,9 @@ extension Scheduler {
     }
 
     /// How long until there is something to look at that rings no bell: a job's moment, the disk, a cancellation; nil
-    /// with nothing to do.
+    /// with nothing to wait for.
     func nextLook(isPaused: Bool) async -> Duration? {
-        if await queue.isEmpty { return nil }
+        if !isPaused, await queue.isEmpty { return nil }
         guard !isPaused, let delay = await queue.delay, delay > .zero else { return Self.glance }
         return min(delay, Self.glance)
     }
@@ -85,18 +85,22 @@ extension Scheduler {
 }
 
 /// Notices that jobs are given up: whoever gives one up makes a file in its directory by a rename out of the folder of
-/// all jobs, whose time of change is therefore all that has to be looked at.
+/// all jobs, whose time of change is therefore all that has to be looked at, once a second at most.
 struct CancellationWatch {
     private let folder: StateFolder
     private var seen: FileStatus?
+    private var nextLook = ContinuousClock.now
 
     init(_ folder: StateFolder) { self.folder = folder }
 
-    /// Those of the jobs that were given up, if anything can have happened since the last call.
-    mutating func news(among jobs: [JobID], _ files: some StateFileSystem) -> [JobID] {
-        guard let status = try? files.status(folder.jobs), status != seen else { return [] }
+    /// Those of the jobs that were given up, if anything can have happened since the last look.
+    mutating func news(among jobs: () async -> [JobID], _ files: some StateFileSystem) async -> [JobID] {
+        guard ContinuousClock.now >= nextLook, let status = try? files.status(folder.jobs), status != seen else {
+            return []
+        }
         seen = status
-        return jobs.filter { Cancellation.isWished(in: folder.job($0), files) }
+        nextLook = .now + Scheduler.glance
+        return await jobs().filter { Cancellation.isWished(in: folder.job($0), files) }
     }
 }
 

@@ -33,7 +33,7 @@ struct Scheduler: Service {
                 {
                     group.addTask { await work(on: job.id, job.ledger) }
                 }
-                for id in cancellations.news(among: await queue.identifiers, files) {
+                for id in await cancellations.news(among: { await queue.identifiers }, files) {
                     if let job = await queue.take(id) { group.addTask { await work(on: job.id, job.ledger) } }
                 }
                 await report(guardian.isPaused ? "paused" : "running", obstacle)
