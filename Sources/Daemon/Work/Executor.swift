@@ -67,6 +67,10 @@ package enum WorkerState: Sendable, Equatable {
 /// thought dead comes back): the lease in the run's name sees to it that only the newer one changes the job. A run
 /// outlives the daemon that started it; the next daemon asks for it by the same name.
 package protocol Executor: Sendable {
+    /// Whether a run that an earlier daemon started goes on, as where its place in a queue is worth keeping; otherwise it
+    /// is stopped and begun again from its checkpoint.
+    var keepsEarlierRuns: Bool { get }
+
     /// Starts a worker.
     /// - Throws: if it cannot be started; ``DaemonError`` or ``FileError``.
     func start(_ run: WorkerRun) async throws

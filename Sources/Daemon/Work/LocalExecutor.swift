@@ -19,6 +19,9 @@ package final class LocalExecutor: Executor {
         }
     }
 
+    /// Stopping and going on costs a second, and so nothing is left to a process that nobody has seen answer.
+    package let keepsEarlierRuns = false
+
     private let program: FilePath
     private let stopTime: Duration
     private let limits: Limits
@@ -163,13 +166,15 @@ private final class RunningProcess: Sendable {
     deinit { close(descriptor) }
 
     /// Returns when the process has ended. When the task is cancelled the process is asked to stop, and killed if it
-    /// does not in time.
+    /// does not in time. One that even that does not end (it hangs in the kernel) is left behind: without its lease it
+    /// can do no harm.
     func watch(stopTime: Duration) async {
         var deadline: ContinuousClock.Instant?
         while dkp_process_has_ended(descriptor) == 0 {
             if Task.isCancelled {
                 if let deadline, ContinuousClock.now >= deadline {
                     _ = dkp_signal_process(descriptor, SIGKILL)
+                    if ContinuousClock.now >= deadline + .seconds(2) { return }
                 } else if deadline == nil {
                     _ = dkp_signal_process(descriptor, SIGTERM)
                     deadline = .now + stopTime

@@ -76,9 +76,15 @@ struct Scheduler: Service {
         var run = WorkerRun(
             handle: WorkerHandle(job: id, lease: try JobLease.newest(in: directory.string)), directory: directory,
             threads: threads(of: id))
-        // A worker of an earlier daemon goes on as if this one had started it.
         var isAtWork = run.handle.lease > 0
         if isAtWork { isAtWork = try await executor.poll(run) == .running }
+        if isAtWork, !executor.keepsEarlierRuns {
+            logger.info(
+                "worker of an earlier daemon is stopped", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
+            await executor.cancel(run)
+            _ = try await executor.end(of: run)
+            isAtWork = false
+        }
         if !isAtWork {
             if let turn = try settle(id, ledger) { return turn }
             guard run.threads <= processors else {
