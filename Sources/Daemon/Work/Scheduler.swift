@@ -14,11 +14,14 @@ struct Scheduler: Service {
     let queue: JobQueue
     let settings: DaemonSettings
     let manager: ServiceManager
+    let pulse: Pulse
     let logger: Logger
 
     func run() async throws {
+        pulse.wakes(by: queue.bell)
         await withDiscardingTaskGroup { group in
             for await _ in queue.bell.rings.cancelOnGracefulShutdown() {
+                pulse.beat()
                 while !Task.isShuttingDownGracefully, let job = await queue.takeNext(workers: settings.workers) {
                     group.addTask { await work(on: job.id, job.ledger) }
                 }
