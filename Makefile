@@ -13,16 +13,18 @@ export DKP_WARNINGS_AS_ERRORS ?= 1
 SETUP ?= yes
 BENCH_PYTHON ?= .venv/bin/python
 BENCH_ARGUMENTS ?=
+# Where `make deb` puts the package.
+PACKAGES ?= .build/packages
 
 SOURCES := Package.swift Sources Tests
 # The same build serves the programs and the tests: nothing is @testable, and numeric tests want the optimiser.
 BUILD := $(SWIFT) build -c release
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
-.PHONY: help setup libraries build demo test test-fast format lint bench install clean
+.PHONY: help setup libraries build demo test test-fast test-systemd format lint bench install deb clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Install the Debian packages that are missing; check for Swift
 	@Tools/setup.sh
@@ -46,6 +48,9 @@ test: libraries ## Run every test
 test-fast: libraries ## Run the tests that are not tagged slow
 	$(TEST) $$(Tools/slow-tests Tests)
 
+test-systemd: build ## Test the package under a real systemd, in namespaces (as root; else skipped)
+	Tests/Systemd/run .build/release
+
 format: ## Format every Swift source in place
 	$(SWIFT) format -i -p -r $(SOURCES)
 
@@ -59,10 +64,10 @@ bench: build ## Measure the limits, beside PyTorch (downloads it into .venv the 
 	@Benchmarks/run --python $(BENCH_PYTHON) $(BENCH_ARGUMENTS)
 
 install: build ## Install under DESTDIR/PREFIX
-	install -D -m 755 .build/release/dkp $(DESTDIR)$(PREFIX)/bin/dkp
-	install -D -m 755 .build/release/dkpd $(DESTDIR)$(PREFIX)/bin/dkpd
-	@if [[ -f Config/dkpd.yaml ]]; then \
-	    set -x; install -D -m 644 Config/dkpd.yaml $(DESTDIR)$(PREFIX)/share/dkpd/dkpd.yaml; fi
+	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) Tools/packaging/install .build/release
+
+deb: build ## Make a Debian package in .build/packages
+	Tools/packaging/deb .build/release $(PACKAGES)
 
 clean: ## Remove what was built
 	rm -rf .build .build-* .venv demo-state

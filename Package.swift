@@ -16,6 +16,15 @@ let kernelSettings: [CSetting] =
     [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Wextra"])]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
+/// The programs carry the Swift runtime in them, so that they run where no Swift is installed. What Foundation itself
+/// is made of has to be named, as the modules are compiled for the shared runtime, which the tests use.
+let programLinkerSettings: [LinkerSetting] =
+    [.unsafeFlags(["-static-stdlib"])]
+    + [
+        "CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "BlocksRuntime",
+        "swiftDispatch", "dispatch",
+    ].map { .linkedLibrary($0) }
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
@@ -94,10 +103,10 @@ let package = Package(
                 "Daemon", "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors",
                 "CParallel", argumentParser, system,
             ],
-            swiftSettings: swiftSettings),
+            swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
-            swiftSettings: swiftSettings),
+            swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
 
         .target(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",

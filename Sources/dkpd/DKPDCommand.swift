@@ -37,7 +37,7 @@ struct DKPDCommand: AsyncParsableCommand {
             var settings = try config.map { try DaemonSettings(file: Self.absolute($0)) } ?? DaemonSettings()
             if let stateDir { settings.stateDirectory = Self.absolute(stateDir) }
             let level = settings.logLevel
-            LoggingSystem.bootstrap { _ in StandardErrorLogHandler(level: level) }
+            LoggingSystem.bootstrap { label in DaemonLog.handler(label: label, level: level) }
             let logger = Logger(label: "dkpd")
             do {
                 try await Daemon(settings, logger: logger).run()

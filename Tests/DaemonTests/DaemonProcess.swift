@@ -56,7 +56,7 @@ final class DaemonProcess {
         try drop(
             """
             settle_time: 0.2
-            rescan_interval: 0.5
+            \(settings.contains("rescan_interval:") ? "" : "rescan_interval: 0.5")
             retry_delay: 0.1
             \(worker.map { "worker: \($0)" } ?? "")
             \(settings)

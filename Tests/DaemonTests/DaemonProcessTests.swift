@@ -209,17 +209,30 @@ import Testing
         }
     }
 
-    @Test func `tells the service manager that it is ready and that it stops`() async throws {
+    @Test func `tells the service manager that it is ready, that its loops turn, and how long it may take to stop`()
+        async throws
+    {
         try await withTemporaryDirectory { path in
             let root = FilePath(path)
             let socket = try NotifySocket(root.appending("notify").string)
             setenv("NOTIFY_SOCKET", socket.path, 1)
-            let daemon = try DaemonProcess(root, worker: FakeWorker.make(in: root))
+            setenv("WATCHDOG_USEC", "400000", 1)
+            // No event and no job comes in that time: only the watchdog makes the loops turn.
+            let daemon = try DaemonProcess(root, worker: FakeWorker.make(in: root), settings: "rescan_interval: 3600")
             unsetenv("NOTIFY_SOCKET")
+            unsetenv("WATCHDOG_USEC")
             try await daemon.waitUntilReady()
             try await wait(for: "READY") { socket.receive().contains("READY=1") }
+            try await wait(for: "five signs of life") {
+                socket.receive().components(separatedBy: "WATCHDOG=1\n").count > 5
+            }
+            #expect(socket.receive().contains("STATUS=idle\n"))
+            #expect(socket.receive().components(separatedBy: "STATUS=idle").count == 2, "said again without need")
             #expect(try await daemon.stop().status == 0)
-            #expect(socket.receive().contains("STOPPING=1"))
+            let farewell = try #require(socket.receive().components(separatedBy: "STOPPING=1\n").dropFirst().first)
+            #expect(farewell.contains("EXTEND_TIMEOUT_USEC=10000000\n"))
+            // The watchdog, set to less than that, waits as long: no loop answers it any more.
+            #expect(farewell.contains("WATCHDOG_USEC=10000000\n"))
         }
     }
 

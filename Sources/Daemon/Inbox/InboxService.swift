@@ -11,6 +11,7 @@ struct InboxService: Service {
     let maker: any JobMaker
     let queue: JobQueue
     let settings: DaemonSettings
+    let pulse: Pulse
     let logger: Logger
     /// Called once the inbox is watched.
     let onReady: @Sendable () -> Void
@@ -24,8 +25,9 @@ struct InboxService: Service {
             identifiers: JobIDGenerator(after: await queue.identifiers))
         try watch(&state, bell)
         onReady()
-        bell.ring()
+        pulse.wakes(by: bell)
         for await _ in bell.rings.cancelOnGracefulShutdown() {
+            pulse.beat()
             do {
                 try await look(&state, bell)
             } catch {
@@ -62,6 +64,7 @@ struct InboxService: Service {
         for name in finding.ready {
             if Task.isShuttingDownGracefully || Task.isCancelled { return }
             await take(name, &state)
+            pulse.beat()
         }
     }
 

@@ -37,15 +37,18 @@ public struct Daemon: Sendable {
         try await recover(
             Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), into: queue)
 
-        let manager = ServiceManager()
+        let manager = ServiceManager(logger: logger)
+        let (schedulerPulse, inboxPulse) = (Pulse(), Pulse())
         let scheduler = Scheduler(
             folder: folder, files: files, publication: publication,
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
                 limits: .init(memory: settings.memoryLimit, niceness: settings.niceness)),
-            queue: queue, settings: settings, manager: manager, logger: logger)
+            queue: queue, settings: settings, manager: manager, pulse: schedulerPulse,
+            logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, settings: settings, logger: logger,
+            folder: folder, files: files, claim: claim, maker: maker, queue: queue, settings: settings,
+            pulse: inboxPulse, logger: logger,
             onReady: {
                 manager.ready()
                 logger.info("watching", metadata: ["inbox": "\(folder.inbox.readable)"])
@@ -60,6 +63,8 @@ public struct Daemon: Sendable {
                     .init(
                         service: inbox, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "inbox"),
+                    .init(
+                        service: Watchdog(manager, pulses: [schedulerPulse, inboxPulse]), serviceName: "watchdog"),
                     .init(service: Farewell(manager: manager), serviceName: "farewell"),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -108,6 +113,6 @@ private struct Farewell: Service {
 
     func run() async throws {
         try? await gracefulShutdown()
-        manager.stopping()
+        manager.stopping(within: DaemonSettings.stopTime + .seconds(2))
     }
 }

@@ -15,14 +15,17 @@ struct Scheduler: Service {
     let queue: JobQueue
     let settings: DaemonSettings
     let manager: ServiceManager
+    let pulse: Pulse
     let logger: Logger
 
     func run() async throws {
+        pulse.wakes(by: queue.bell)
         await withDiscardingTaskGroup { group in
             group.addTask { await removeOldResults() }
             var guardian = DiskGuard()
             var cancellations = CancellationWatch(folder)
             for await _ in queue.bell.rings.cancelOnGracefulShutdown() {
+                pulse.beat()
                 let obstacle = guardian.update(
                     free: DiskGuard.freeSpace(at: folder.jobs), floor: settings.freeSpaceFloor)
                 await tell(obstacle)
