@@ -50,8 +50,7 @@ struct DKPDCommand: AsyncParsableCommand {
             }
         } catch let error as DaemonError {
             // The settings: before there is a log.
-            let line = Array("dkpd: \(error)\n".utf8)
-            _ = write(STDERR_FILENO, line, line.count)
+            DaemonLog.complain("dkpd: \(error)")
             throw ExitCode(error.exitCode)
         }
     }

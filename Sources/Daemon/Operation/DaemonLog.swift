@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 
 /// Where the daemon's log goes.
@@ -9,5 +10,12 @@ public enum DaemonLog {
     public static func handler(label: String, level: Logger.Level) -> any LogHandler {
         if Journal.isStandardError { return JournalLogHandler(label: label, level: level) }
         return StandardErrorLogHandler(level: level)
+    }
+
+    /// Says why the daemon cannot start, before its settings tell how to log.
+    public static func complain(_ sentence: String) {
+        let prefix = Journal.isStandardError ? "<\(Logger.Level.critical.priority)>" : ""
+        let line = Array((prefix + ResultName.printable(sentence) + "\n").utf8)
+        _ = write(STDERR_FILENO, line, line.count)
     }
 }
