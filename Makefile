@@ -63,6 +63,9 @@ bench: build ## Measure the limits, beside PyTorch (downloads it into .venv the 
 	@[[ "$(BENCH_PYTHON)" != .venv/bin/python ]] || Tools/bench-environment.sh
 	@Benchmarks/run --python $(BENCH_PYTHON) $(BENCH_ARGUMENTS)
 
+# Programs to install: with the Swift runtime in them.
+install deb test-systemd: export DKP_STATIC_RUNTIME := 1
+
 install: build ## Install under DESTDIR/PREFIX
 	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) Tools/packaging/install .build/release
 

@@ -16,14 +16,19 @@ let kernelSettings: [CSetting] =
     [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Wextra"])]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
-/// The programs carry the Swift runtime in them, so that they run where no Swift is installed. What Foundation itself
-/// is made of has to be named, as the modules are compiled for the shared runtime, which the tests use.
+/// Installed programs carry the Swift runtime in them (`make install`, `make deb`), so that they run where no Swift is.
+let carriesRuntime = Context.environment["DKP_STATIC_RUNTIME"] == "1"
+
+/// What Foundation itself is made of has to be named, as the modules are compiled for the shared runtime, which the
+/// tests use.
 let programLinkerSettings: [LinkerSetting] =
-    [.unsafeFlags(["-static-stdlib"])]
-    + [
-        "CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "BlocksRuntime",
-        "swiftDispatch", "dispatch",
-    ].map { .linkedLibrary($0) }
+    carriesRuntime
+    ? [.unsafeFlags(["-static-stdlib"])]
+        + [
+            "CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "BlocksRuntime",
+            "swiftDispatch", "dispatch",
+        ].map { .linkedLibrary($0) }
+    : []
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
