@@ -129,7 +129,9 @@ public final class DIPDKP: RestorationProcess {
     /// Random kernel sampling with the present image, and one step of the kernel network towards what it found.
     private func sampleKernels() {
         if Double(step) >= settings.coarseShare * Double(settings.steps) { search.open(to: kernelPrior) }
-        let sample = search.sample(dataTerm.quadratic(of: network.result))
+        let loss = dataTerm.quadratic(of: network.result)
+        let variance = settings.imageUncertainty * loss.loss(of: kernel) / kernel.squaredNorm
+        let sample = search.sample(UncertainImageLoss(loss, variance: variance))
         guard trainsKernelNetwork else { return }
         kernelNetwork.zeroGradients()
         kernelNetwork.backward(sample.guidance(at: kernelNetwork.output).gradient)

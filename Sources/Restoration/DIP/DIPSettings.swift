@@ -35,6 +35,9 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public var draws = 5
     /// How the authors weigh the draws, or Equation 6.
     public var weighting = KernelWeighting.inverseLoss
+    /// The image's own variance, seen through the present kernel, as a share of the present loss: what the chains take into
+    /// account of the image's being uncertain (``UncertainImageLoss``); 0 takes the image as it is.
+    public var imageUncertainty = 0.0
     /// Whether the prior is drawn from the authors' wider range of variances.
     public var usesPaperPrior = false
     /// Whether the image follows the mean kernel of the Metropolis chains rather than the kernel network's.
@@ -66,6 +69,7 @@ public struct DIPSettings: Sendable, Codable, Equatable {
         settings.coarseShare = 0.3
         settings.averagedShare = 0.1
         settings.annealedShare = 0.3
+        settings.imageUncertainty = 0.1
         return settings
     }
 
