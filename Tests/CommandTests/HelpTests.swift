@@ -14,7 +14,9 @@ import Testing
     }
 
     static let commands = [
-        Command(words: ["restore", "work", "degrade", "evaluate", "inspect", "--version", "Exit codes"]),
+        Command(words: [
+            "restore", "work", "degrade", "evaluate", "inspect", "status", "submit", "--version", "Exit codes",
+        ]),
         Command(
             names: ["restore"],
             words: [
@@ -22,7 +24,12 @@ import Testing
                 "--checkpoint-interval", "--preset", "--sampler", "--reference", "--reference-kernel", "--restart",
                 "--force",
             ]),
-        Command(names: ["work"], words: ["<JOBDIR>"]),
+        Command(names: ["work"], words: ["<JOBDIR>", "--lease"]),
+        Command(names: ["status"], words: ["--json", "--watch", "--state-dir"]),
+        Command(names: ["submit"], words: ["<FILE>", "--set", "--state-dir"]),
+        Command(names: ["cancel"], words: ["<JOB>", "--state-dir"]),
+        Command(names: ["retry"], words: ["<JOB>", "--set", "--without-settings", "--state-dir"]),
+        Command(names: ["logs"], words: ["<JOB>", "--follow", "--state-dir"]),
         Command(
             names: ["degrade"],
             words: ["<HR.png>", "--output", "--scale", "--kernel", "--kernel-file", "--noise", "--save-kernel"]),
