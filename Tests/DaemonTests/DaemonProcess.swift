@@ -19,6 +19,17 @@ enum Programs {
         return (end.status, end.errors)
     }
 
+    /// The same, without keeping one of the few threads on which all tests wait.
+    static func captureAside(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String, errors: String) {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread {
+                continuation.resume(with: Result { try capture(name, arguments, environment: environment) })
+            }.start()
+        }
+    }
+
     /// Runs a program to its end and returns its exit status and what it wrote, which must be little.
     static func capture(
         _ name: String, _ arguments: [String], environment: [String: String] = [:]

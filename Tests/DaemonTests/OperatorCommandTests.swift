@@ -17,26 +17,30 @@ import Testing
         }
     }
 
-    private func dkp(_ state: FilePath, _ arguments: String...) throws -> (
+    private func dkp(_ state: FilePath, _ arguments: String...) async throws -> (
         status: Int32, output: String, errors: String
     ) {
-        try Programs.capture("dkp", arguments + ["--state-dir", state.string])
+        try await Programs.captureAside("dkp", arguments + ["--state-dir", state.string])
     }
 
-    private func survey(_ state: FilePath) throws -> StateSurvey {
-        let run = try dkp(state, "status", "--json")
+    private func survey(_ state: FilePath) async throws -> StateSurvey {
+        let run = try await dkp(state, "status", "--json")
         #expect(run.status == 0, "\(run.errors)")
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         return try decoder.decode(StateSurvey.self, from: Data(run.output.utf8))
     }
 
+    private static func counts(_ daemon: DaemonProcess) throws -> StateSurvey.Counts {
+        try StateSurvey(StateFolder(daemon.state)).counts
+    }
+
     /// A state folder without a daemon.
-    private func withFolder(_ body: (StateFolder) throws -> Void) throws {
-        try withTemporaryDirectory { path in
+    private func withFolder(_ body: (StateFolder) async throws -> Void) async throws {
+        try await withTemporaryDirectory { path in
             let folder = StateFolder(FilePath(path).appending("state"))
             try folder.create(LocalFileSystem())
-            try body(folder)
+            try await body(folder)
         }
     }
 
@@ -62,29 +66,29 @@ import Testing
             try drop("stubborn", inbox.appending("long.png"))
             try drop("ok", inbox.appending("next.png"))
             try await wait(for: "both jobs") {
-                let counts = try survey(daemon.state).counts
+                let counts = try Self.counts(daemon)
                 return counts.running == 1 && counts.waiting == 1
             }
-            let found = try survey(daemon.state)
+            let found = try await survey(daemon.state)
             #expect(found.daemon.isUp && found.daemon.line?.hasPrefix("1 running: long.png") == true)
             #expect(found.jobs.map(\.name) == ["long.png", "next.png"])
             #expect(found.counts.done == 1 && found.counts.rejected == 1 && found.counts.inbox == 0)
             #expect(found.results.map(\.name) == ["good"])
             #expect(found.rejections.map(\.reason) == ["no PNG signature"])
-            let table = try dkp(daemon.state, "status").output
+            let table = try await dkp(daemon.state, "status").output
             #expect(table.contains("dkpd is up") && table.contains("1 waiting, 1 running"))
             #expect(table.contains("long.png") && table.contains("no PNG signature"), "\(table)")
 
             try await daemon.killAtOnce()
-            let down = try survey(daemon.state)
+            let down = try await survey(daemon.state)
             #expect(!down.daemon.isUp && down.counts.waiting == 2 && down.counts.running == 0)
-            #expect(try dkp(daemon.state, "status").output.contains("dkpd is down"))
+            #expect(try await dkp(daemon.state, "status").output.contains("dkpd is down"))
             try Self.endWorkers(of: daemon)
         }
     }
 
-    @Test func `status shows progress, and a name that is no good for a terminal harmlessly`() throws {
-        try withFolder { folder in
+    @Test func `status shows progress, and a name that is no good for a terminal harmlessly`() async throws {
+        try await withFolder { folder in
             let id = try makeJob(folder, "20260101-000000-001", name: "a\u{1B}[31m\nb.png")
             let now = Date().formatted(.iso8601)
             try drop(
@@ -93,26 +97,27 @@ import Testing
             var ledger = JobLedger(name: "a\u{1B}[31m\nb.png", claimed: Date())
             ledger.state = "running"
             try ledger.write(to: folder.job(id), LocalFileSystem())
-            let job = try #require(try survey(folder.root).jobs.first)
+            let job = try #require(try await survey(folder.root).jobs.first)
             #expect(job.step == 43 && job.total == 100 && job.rate == 2 && job.eta == 28.4)
-            let table = try dkp(folder.root, "status").output
+            let table = try await dkp(folder.root, "status").output
             #expect(table.contains("43 %") && table.contains("2.00") && table.contains("28 s"))
             #expect(!table.contains("\u{1B}") && table.split(separator: "\n").count == 4, "\(table)")
         }
     }
 
-    @Test func `find the folder by flag, environment, or say what is missing`() throws {
-        try withFolder { folder in
-            let run = try Programs.capture("dkp", ["status"], environment: ["DKP_STATE_DIR": folder.root.string])
+    @Test func `find the folder by flag, environment, or say what is missing`() async throws {
+        try await withFolder { folder in
+            let run = try await Programs.captureAside(
+                "dkp", ["status"], environment: ["DKP_STATE_DIR": folder.root.string])
             #expect(run.status == 0 && run.output.contains(folder.root.string))
-            let none = try dkp(folder.root.appending("none"), "status")
+            let none = try await dkp(folder.root.appending("none"), "status")
             #expect(
                 none.status == 66 && none.errors.contains("no state folder") && none.errors.contains("DKP_STATE_DIR"))
         }
     }
 
-    @Test func `find the folder in the daemon's settings file`() throws {
-        try withFolder { folder in
+    @Test func `find the folder in the daemon's settings file`() async throws {
+        try await withFolder { folder in
             let file = folder.root.appending("dkpd.yaml")
             try drop("state_dir: \(folder.root.string)\nworkers: 7\n", file)
             #expect(try StateFolder.find(nil, environment: [:], settingsFile: file) == folder)
@@ -127,18 +132,19 @@ import Testing
 
     // MARK: submit
 
-    @Test func `submit puts images into the inbox whole, with their settings, beside others of the name`() throws {
-        try withFolder { folder in
+    @Test func `submit puts images into the inbox whole, with their settings, beside others of the name`() async throws
+    {
+        try await withFolder { folder in
             let image = folder.root.appending("cat.png")
             try drop("ok", image)
             for expected in ["cat.png", "cat-2.png"] {
-                let run = try dkp(folder.root, "submit", image.string, "--set", "scale=2", "--set", "steps=")
+                let run = try await dkp(folder.root, "submit", image.string, "--set", "scale=2", "--set", "steps=")
                 #expect(run.status == 0, "\(run.errors)")
                 #expect(run.output == folder.inbox.appending(expected).string + "\n")
                 #expect(try text(folder.inbox.appending(expected)) == "ok")
                 #expect(try text(folder.inbox.appending(expected + ".yaml")) == "scale: 2\nsteps: null\n")
             }
-            #expect(try dkp(folder.root, "submit", image.string).status == 0)
+            #expect(try await dkp(folder.root, "submit", image.string).status == 0)
             #expect(
                 try names(folder.inbox) == ["cat-2.png", "cat-2.png.yaml", "cat-3.png", "cat.png", "cat.png.yaml"])
         }
@@ -148,24 +154,24 @@ import Testing
         ("scale=5", "allowed: 2, 3, 4 or 8"), ("scael=4", "unknown setting"), ("scale", "not of the form key=value"),
         ("oracle_kernel=/etc/passwd", "oracle_kernel cannot be set"),
     ])
-    func `submit copies nothing with settings that cannot be used`(_ setting: String, _ sentence: String) throws {
-        try withFolder { folder in
+    func `submit copies nothing with settings that cannot be used`(_ setting: String, _ sentence: String) async throws {
+        try await withFolder { folder in
             let image = folder.root.appending("cat.png")
             try drop("ok", image)
-            let run = try dkp(folder.root, "submit", image.string, "--set", setting)
+            let run = try await dkp(folder.root, "submit", image.string, "--set", setting)
             #expect(run.status == 78 && run.errors.contains(sentence), "\(run.errors)")
             #expect(try names(folder.inbox) == [])
         }
     }
 
-    @Test func `submit refuses what is no file, and leaves nothing half done`() throws {
-        try withFolder { folder in
+    @Test func `submit refuses what is no file, and leaves nothing half done`() async throws {
+        try await withFolder { folder in
             for (file, status) in [("/none.png", 66), ("/", 65), ("/dev/null", 65)] as [(String, Int32)] {
-                let run = try dkp(folder.root, "submit", file)
+                let run = try await dkp(folder.root, "submit", file)
                 #expect(run.status == status, "\(file): \(run.errors)")
             }
             try drop("x", folder.root.appending("cat.png.part"))
-            #expect(try dkp(folder.root, "submit", folder.root.appending("cat.png.part").string).status == 64)
+            #expect(try await dkp(folder.root, "submit", folder.root.appending("cat.png.part").string).status == 64)
             #expect(try names(folder.inbox) == [])
         }
     }
@@ -177,12 +183,12 @@ import Testing
             let inbox = daemon.state.appending("inbox")
             // The first keeps the one worker busy until it is cancelled.
             try drop("endless", inbox.appending("first.png"))
-            try await wait(for: "the first") { try survey(daemon.state).counts.running == 1 }
+            try await wait(for: "the first") { try Self.counts(daemon).running == 1 }
             try drop("ok", inbox.appending("second.png"))
-            try await wait(for: "the second") { try survey(daemon.state).counts.waiting == 1 }
-            let second = try dkp(daemon.state, "cancel", "second.png")
+            try await wait(for: "the second") { try Self.counts(daemon).waiting == 1 }
+            let second = try await dkp(daemon.state, "cancel", "second.png")
             #expect(second.status == 0 && second.output.contains("rejected/second"), "\(second)")
-            let first = try dkp(daemon.state, "cancel", "first")
+            let first = try await dkp(daemon.state, "cancel", "first")
             #expect(first.status == 0 && first.output.contains("cancelled: "), "\(first)")
             #expect(daemon.list("rejected") == ["first", "second"] && daemon.list("outbox") == [])
             for name in ["first", "second"] {
@@ -198,11 +204,11 @@ import Testing
         }
     }
 
-    @Test func `cancel works without a daemon, and takes the job from a worker that is left`() throws {
-        try withFolder { folder in
+    @Test func `cancel works without a daemon, and takes the job from a worker that is left`() async throws {
+        try await withFolder { folder in
             let id = try makeJob(folder, "20260101-000000-001", name: "cat.png")
             try LocalFileSystem().makeDirectory(folder.job(id).appending("lease-4"))
-            let run = try dkp(folder.root, "cancel", "2026")
+            let run = try await dkp(folder.root, "cancel", "2026")
             #expect(run.status == 0 && run.output == "cancelled: \(folder.rejected.appending("cat"))\n", "\(run)")
             #expect(try names(folder.jobs) == [])
             #expect(
@@ -225,30 +231,30 @@ import Testing
         }
     }
 
-    @Test func `a name that means several jobs is an error that lists them`() throws {
-        try withFolder { folder in
+    @Test func `a name that means several jobs is an error that lists them`() async throws {
+        try await withFolder { folder in
             _ = try makeJob(folder, "20260101-000000-001", name: "cat.png")
             _ = try makeJob(folder, "20260101-000000-002", name: "cat.png")
             for name in ["cat.png", "cat", "20260101"] {
-                let run = try dkp(folder.root, "cancel", name)
+                let run = try await dkp(folder.root, "cancel", name)
                 #expect(run.status == 64, "\(run)")
                 #expect(run.errors.contains("20260101-000000-001") && run.errors.contains("20260101-000000-002"))
             }
-            let none = try dkp(folder.root, "cancel", "dog")
+            let none = try await dkp(folder.root, "cancel", "dog")
             #expect(none.status == 66 && none.errors.contains("no such job"))
             #expect(try names(folder.jobs).count == 2)
-            #expect(try dkp(folder.root, "cancel", "20260101-000000-002").status == 0)
+            #expect(try await dkp(folder.root, "cancel", "20260101-000000-002").status == 0)
             #expect(try names(folder.jobs) == ["20260101-000000-001"])
         }
     }
 
     // MARK: retry, logs
 
-    @Test func `retry puts an image back with the settings that it had`() throws {
-        try withFolder { folder in
+    @Test func `retry puts an image back with the settings that it had`() async throws {
+        try await withFolder { folder in
             let id = try makeJob(folder, "20260101-000000-001", name: "cat.png")
-            #expect(try dkp(folder.root, "cancel", id.description).status == 0)
-            let run = try dkp(folder.root, "retry", "cat", "--set", "seed=9")
+            #expect(try await dkp(folder.root, "cancel", id.description).status == 0)
+            let run = try await dkp(folder.root, "retry", "cat", "--set", "seed=9")
             #expect(run.status == 0 && run.output == "\(folder.inbox.appending("cat.png"))\n", "\(run)")
             #expect(try names(folder.inbox) == ["cat.png", "cat.png.yaml"] && names(folder.rejected) == [])
             let settings = try text(folder.inbox.appending("cat.png.yaml"))
@@ -261,18 +267,18 @@ import Testing
         }
     }
 
-    @Test func `retry of settings that cannot be used needs others`() throws {
-        try withFolder { folder in
+    @Test func `retry of settings that cannot be used needs others`() async throws {
+        try await withFolder { folder in
             let id = try #require(JobID("20260101-000000-001"))
             try drop("ok", folder.inbox.appending("cat.png"))
             try drop("scael: 2", folder.inbox.appending("cat.png.yaml"))
             let protocols = Protocols(folder, MortalFileSystem(changes: .max))
             #expect(try protocols.claim.claim(component("cat.png"), as: id))
             _ = try protocols.publication.completeRejection(id, name: "cat.png")
-            let refused = try dkp(folder.root, "retry", "cat")
+            let refused = try await dkp(folder.root, "retry", "cat")
             #expect(refused.status == 78 && refused.errors.contains("scael"), "\(refused)")
             #expect(try names(folder.rejected) == ["cat"] && names(folder.inbox) == [])
-            #expect(try dkp(folder.root, "retry", "cat", "--without-settings", "--set", "scale=2").status == 0)
+            #expect(try await dkp(folder.root, "retry", "cat", "--without-settings", "--set", "scale=2").status == 0)
             #expect(try text(folder.inbox.appending("cat.png.yaml")) == "scale: 2\n")
         }
     }
@@ -285,13 +291,13 @@ import Testing
             try await wait(for: "two ends: \(daemon.log)") {
                 daemon.list("outbox").count + daemon.list("rejected").count == 2
             }
-            #expect(try dkp(daemon.state, "logs", "good").output.contains("run of ok"))
-            let broken = try dkp(daemon.state, "logs", "broken.png")
+            #expect(try await dkp(daemon.state, "logs", "good").output.contains("run of ok"))
+            let broken = try await dkp(daemon.state, "logs", "broken.png")
             #expect(broken.output.components(separatedBy: "it broke").count == 4, "\(broken)")
             try drop("slow", inbox.appending("slow.png"))
-            try await wait(for: "the job") { try survey(daemon.state).counts.running == 1 }
+            try await wait(for: "the job") { try Self.counts(daemon).running == 1 }
             // Ends by itself, with the job.
-            let followed = try dkp(daemon.state, "logs", "-f", "slow.png")
+            let followed = try await dkp(daemon.state, "logs", "-f", "slow.png")
             #expect(followed.status == 0 && followed.output.contains("run of slow"), "\(followed)")
             try await wait(for: "the result") { daemon.list("outbox") == ["good", "slow"] }
             #expect(try await daemon.stop().status == 0)

@@ -86,7 +86,7 @@ package struct JobFinder {
                 return FoundJob(place: place, id: name, name: known ?? "?", path: path)
             case .outbox:
                 guard isIdentifier || name == text || name.hasPrefix(stem) else { return nil }
-                let report = try? Report.read(path.appending(JobFiles.report).string)
+                let report = ResultSummary.read(from: path, files)
                 return FoundJob(place: place, id: report?.jobID, name: report?.originalName ?? name, path: path)
             case .rejected:
                 guard isIdentifier || name == text || name.hasPrefix(stem) else { return nil }

@@ -1,6 +1,5 @@
 import Foundation
 import Logging
-import Restoration
 import SystemPackage
 
 /// Removes results that have lain in the outbox for a number of days: nothing that is not a result of this daemon, and
@@ -32,7 +31,7 @@ package struct Retention: Sendable {
         do {
             for name in try files.entries(folder.outbox) {
                 let place = folder.outbox.appending(name)
-                guard try files.status(place)?.kind == .directory, let report = report(in: place),
+                guard try files.status(place)?.kind == .directory, let report = ResultSummary.read(from: place, files),
                     let job = JobID(report.jobID), report.finished < oldest
                 else { continue }
                 let retired = folder.retired(job)
@@ -52,13 +51,5 @@ package struct Retention: Sendable {
             logger.warning("old results cannot be removed now", metadata: ["reason": "\(error)"])
         }
         return removed
-    }
-
-    private func report(in place: FilePath) -> Report? {
-        let path = place.appending(JobFiles.report)
-        guard (try? files.status(path))??.kind == .regular, let report = try? Report.read(path.string),
-            report.format == Report.formatName
-        else { return nil }
-        return report
     }
 }
