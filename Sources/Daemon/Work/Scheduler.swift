@@ -13,10 +13,12 @@ struct Scheduler: Service {
     let publication: Publication
     let executor: any Executor
     let queue: JobQueue
-    let settings: DaemonSettings
+    let live: LiveSettings
     let manager: ServiceManager
     let pulse: Pulse
     let logger: Logger
+
+    private var settings: DaemonSettings { live.current }
 
     func run() async throws {
         pulse.wakes(by: queue.bell)
