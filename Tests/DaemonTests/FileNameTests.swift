@@ -39,6 +39,7 @@ import Testing
                 let isInFolder = number % 3 == 0
                 let place = isInFolder ? folder.inbox.appending("folder \u{7} é") : folder.inbox
                 try files.ensureDirectory(place)
+                if isInFolder { try drop("", place.appending("dkp.yaml")) }
                 try drop("image \(number)", place.appending(name))
                 if let settings = Claim.settingsName(of: name) {
                     try drop("seed: \(number)", place.appending(settings))
@@ -52,7 +53,8 @@ import Testing
                 let record = try JobDirectory.open(folder.job(id).string).record
                 #expect(record.settings.seed == (Claim.settingsName(of: name) == nil ? 0 : UInt64(number)))
                 #expect(try text(folder.job(id).appending("input.png")) == "image \(number)")
-                #expect(try LocalFileSystem().entries(place).count { InboxRules.kind(of: $0) != .work } == 0)
+                let left = try LocalFileSystem().entries(place).filter { InboxRules.kind(of: $0) == .settings }
+                #expect(left.map(\.string) == (isInFolder ? ["dkp.yaml"] : []))
                 #expect(try !LocalFileSystem().entries(place).contains(name))
                 let result = folder.job(id).appending("result")
                 try files.makeDirectory(result)

@@ -99,6 +99,11 @@ import Testing
             #expect(symlink(outside.string, folder.inbox.appending("holiday").string) == 0)
             #expect(throws: FileError.self) { try protocols.claim.claim(item("holiday/cat.png"), as: id) }
             #expect(try !protocols.claim.claim(item("gone/cat.png"), as: id))
+            let bare = folder.inbox.appending("without")
+            try LocalFileSystem().makeDirectory(bare)
+            try drop("image", bare.appending("cat.png"))
+            #expect(try !protocols.claim.claim(item("without/cat.png"), as: id))
+            #expect(try names(bare) == ["cat.png"])
             #expect(try names(outside) == ["cat.png"] && names(folder.jobs) == [])
         }
     }

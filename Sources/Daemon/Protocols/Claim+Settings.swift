@@ -39,18 +39,19 @@ extension Claim {
     }
 
     /// Copies the settings that concern a file into its claim, while all are still in the inbox.
-    func keepSettings(of item: InboxItem, from place: FilePath, in claim: FilePath) throws(FileError) {
+    /// - Returns: whether those that must be there are: a sub-folder without settings is not claimed from.
+    func keepSettings(of item: InboxItem, from place: FilePath, in claim: FilePath) throws(FileError) -> Bool {
         if let name = Self.settingsName(of: item.name) {
-            try keep(place.appending(name), as: claim.appending(JobFiles.settings))
+            _ = try keep(place.appending(name), as: claim.appending(JobFiles.settings))
         }
-        if item.folder != nil {
-            try keep(place.appending(ImageSettings.folderFile), as: claim.appending(ClaimFiles.folderSettings))
-        }
+        if item.folder == nil { return true }
+        return try keep(place.appending(ImageSettings.folderFile), as: claim.appending(ClaimFiles.folderSettings))
     }
 
-    private func keep(_ source: FilePath, as copy: FilePath) throws(FileError) {
-        guard try files.status(source)?.kind == .regular else { return }
+    private func keep(_ source: FilePath, as copy: FilePath) throws(FileError) -> Bool {
+        guard try files.status(source)?.kind == .regular else { return false }
         try files.write(try files.read(source, limit: ImageSettings.sizeLimit + 1), to: copy)
+        return true
     }
 
     /// Removes a file's own settings from the inbox, if they are still the very bytes that were kept.

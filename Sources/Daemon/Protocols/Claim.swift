@@ -78,7 +78,7 @@ package struct Claim: Sendable {
     package func claim(_ name: FilePath.Component, as id: JobID) throws -> Bool { try claim(InboxItem(name), as: id) }
 
     /// Claims one file of the inbox.
-    /// - Returns: false if the file was gone or was no regular file any more, and all is as it was.
+    /// - Returns: false if the file, or its folder's settings, were gone or no regular file any more, and all is as it was.
     /// - Throws: ``FileError`` or what the job maker throws. The file is then in the inbox, or in the claim, which
     ///   ``finish(_:)`` completes later; ``unfinished()`` lists those.
     package func claim(_ item: InboxItem, as id: JobID) throws -> Bool {
@@ -107,7 +107,10 @@ package struct Claim: Sendable {
             try files.makeDirectory(claim)
             try files.makeDirectory(dropped)
             try keepOrigin(of: item, in: claim)
-            try keepSettings(of: item, from: place, in: claim)
+            guard try keepSettings(of: item, from: place, in: claim) else {
+                try abandon(claim)
+                return false
+            }
             try files.renameExclusively(source, to: target)
         } catch {
             try abandon(claim)

@@ -18,7 +18,8 @@ struct Scheduler: Service {
     let pulse: Pulse
     let logger: Logger
 
-    private var settings: DaemonSettings { live.current }
+    /// The settings in force now.
+    var settings: DaemonSettings { live.current }
 
     func run() async throws {
         pulse.wakes(by: queue.bell)
