@@ -51,6 +51,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Without its own readers of files: ours are stricter (an unknown name is an error).
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -60,18 +62,23 @@ let package = Package(
     targets: [
         // System libraries: module map and header only.
         .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
+        .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
-        // C of our own: hot loops with per-function targets, and the setjmp boundary around libpng.
+        // C of our own: hot loops with per-function targets, and the setjmp boundaries around the image libraries.
         .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
         .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings),
+        .target(
+            name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings, linkerSettings: [.linkedLibrary("z")]),
+        .target(name: "CJPEG", dependencies: ["CLibJPEG"], cSettings: kernelSettings),
+        .target(name: "CTIFF", dependencies: ["CLibTIFF"], cSettings: kernelSettings),
         // System calls that Swift cannot import.
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
 
@@ -79,7 +86,7 @@ let package = Package(
         library("Tensors", []),
         library("HDF5", ["CHDF5"]),
         library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
-        library("Imaging", ["Tensors", "CPNG"]),
+        library("Imaging", ["Tensors", "CPNG", "CJPEG", "CTIFF"]),
 
         // Numerics.
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
@@ -97,7 +104,8 @@ let package = Package(
         library(
             "Daemon",
             [
-                "Restoration", "CLinux", "CSystemd", "Yams", logging, system,
+                "Restoration", "Imaging", "CLinux", "CSystemd", "Yams", logging, system,
+                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -116,8 +124,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+        .target(
+            name: "CTestImages", dependencies: ["CLibJPEG", "CLibTIFF", "CLibPNG"], path: "Tests/CTestImages",
+            cSettings: kernelSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging", "HDF5"]),
+        tests("ImagingTests", ["Imaging", "HDF5", "CTestImages"]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
@@ -125,6 +136,6 @@ let package = Package(
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
         tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
+        tests("CommandTests", ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]
 )

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=(
-    libdnnl-dev libhdf5-dev libpng-dev libopenblas-dev libfftw3-dev libsystemd-dev libssl-dev pkg-config
+    libdnnl-dev libhdf5-dev libpng-dev libjpeg62-turbo-dev libtiff-dev libopenblas-dev libfftw3-dev libsystemd-dev
+    libssl-dev pkg-config
 )
 swift_needed=6.2
 quiet=no

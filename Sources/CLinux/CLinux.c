@@ -39,6 +39,8 @@ int dkp_open_regular(const char *path) {
     return result;
 }
 
+int dkp_open_folder(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }
+
 int dkp_is_open_for_writing(int descriptor) {
     // A writer that comes while the lease is held makes the kernel signal us: SIGIO would end the process, SIGURG is
     // ignored by default.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /// Lives in the caller of the function that sets the jump, so that a longjmp leaves it defined.
 typedef struct {
@@ -119,6 +120,16 @@ dkp_png_status dkp_png_encode(
     png_destroy_write_struct(&writer.png, &writer.info);
     free(writer.row);
     return status;
+}
+
+dkp_png_status dkp_png_compress(const uint8_t *bytes, size_t count, dkp_png_output *output) {
+    memset(output, 0, sizeof *output);
+    uLongf length = compressBound(count);
+    output->bytes = malloc(length);
+    if (!output->bytes || compress2(output->bytes, &length, bytes, count, Z_BEST_COMPRESSION) != Z_OK)
+        return DKP_PNG_OUT_OF_MEMORY;
+    output->count = length;
+    return DKP_PNG_OK;
 }
 
 void dkp_png_output_free(dkp_png_output *output) {

@@ -5,11 +5,11 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Code: String, Sendable, CaseIterable {
         /// There is no such file.
         case notFound
-        /// There is something there, but not a PNG image: another format, an empty file, a directory, a device.
+        /// There is something there, but not an image of a kind that is read: another format, an empty file, a directory, a device.
         case notAnImage
-        /// The file is the beginning of a PNG image: it ends too early.
+        /// The file is the beginning of an image: it ends too early.
         case truncated
-        /// The file claims to be a PNG image, but breaks the format's rules or fails its checksums.
+        /// The file claims to be an image, but breaks the format's rules or fails its checksums.
         case corrupt
         /// The image or its file exceeds the limits in force (see ``ImageLimits``), or the memory there is.
         case tooLarge
@@ -47,15 +47,23 @@ extension ImageError {
     }
 
     static func notAnImage(_ path: String, _ what: String) -> ImageError {
-        ImageError(.notAnImage, path, "\(what), not a PNG image; give a PNG file (convert other formats first)")
+        ImageError(
+            .notAnImage, path,
+            "\(what), not a PNG, JPEG or TIFF image; give one of these (convert other formats first)")
     }
 
-    static func truncated(_ path: String, _ detail: String) -> ImageError {
-        ImageError(.truncated, path, "the PNG file is cut off (\(detail)); copy or export it again in full")
+    static func truncated(_ path: String, _ format: ImageFormat, _ detail: String) -> ImageError {
+        ImageError(.truncated, path, "the \(format.name) file is cut off (\(detail)); copy or export it again in full")
     }
 
-    static func corrupt(_ path: String, _ detail: String) -> ImageError {
-        ImageError(.corrupt, path, "the PNG file is damaged (\(detail)); copy or export it again")
+    static func corrupt(_ path: String, _ format: ImageFormat, _ detail: String) -> ImageError {
+        ImageError(.corrupt, path, "the \(format.name) file is damaged (\(detail)); copy or export it again")
+    }
+
+    static func unsupported(_ path: String, _ format: ImageFormat, _ detail: String) -> ImageError {
+        ImageError(
+            .unsupported, path,
+            "a \(format.name) image of a kind that is not read (\(detail)); convert it to gray or RGB of 8 or 16 bits")
     }
 
     static func tooLarge(_ path: String, _ what: String, limit: String) -> ImageError {

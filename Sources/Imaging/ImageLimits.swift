@@ -22,6 +22,20 @@ public struct ImageLimits: Sendable, Equatable {
         self.maximumChunkBytes = maximumChunkBytes
     }
 
+    /// Refuses a size beyond the limits.
+    func check(width: Int, height: Int, name: String) throws(ImageError) {
+        let size = "the image is \(width) x \(height) pixels"
+        guard max(width, height) <= maximumSide else {
+            throw .tooLarge(name, size, limit: "\(maximumSide) pixels a side")
+        }
+        // Beyond 2^40 pixels, byte counts would no longer fit an Int.
+        let maximumPixels = min(maximumPixels, 1 << 40)
+        let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
+        guard !overflow, pixels <= maximumPixels else {
+            throw .tooLarge(name, size, limit: "\(maximumPixels) pixels in all")
+        }
+    }
+
     /// 32,768 pixels a side, 2^26 (67 million) pixels, a 512 MiB file, 4 MiB chunks.
     public static let `default` = ImageLimits()
 }

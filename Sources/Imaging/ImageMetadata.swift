@@ -1,6 +1,6 @@
-/// What a PNG file says about the meaning of its samples and pixels, carried from an input to what is made of it.
+/// What an image file says about the meaning of its samples and pixels, carried from an input to what is made of it.
 ///
-/// Values are kept as the integers of the file, so that writing them again changes nothing. Pixels are never converted:
+/// Values are kept as the integers of a PNG file, so that writing them again changes nothing. Pixels are never converted:
 /// all work is done on the encoded samples.
 public struct ImageMetadata: Sendable, Equatable {
     /// Density of pixels on paper (chunk pHYs).

@@ -43,7 +43,7 @@ struct DegradeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let image = try Image(pngFile: input)
+        let image = try Image(file: input)
         let degradation: SyntheticDegradation
         if let kernelFile {
             degradation = try SyntheticDegradation(

@@ -11,7 +11,7 @@ struct RestoreCommand: ParsableCommand {
             where the last checkpoint was written.
             """)
 
-    @Argument(help: ArgumentHelp("The low-resolution image, a PNG file.", valueName: "IN.png"))
+    @Argument(help: ArgumentHelp("The low-resolution image: PNG, JPEG or TIFF.", valueName: "IN"))
     var input: String
     @Option(name: [.long, .short], help: ArgumentHelp("The directory for the result.", valueName: "DIR"))
     var output: String

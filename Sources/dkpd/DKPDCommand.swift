@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import Foundation
 import Glibc
 import Logging
 import Restoration
@@ -14,17 +15,21 @@ struct DKPDCommand: AsyncParsableCommand {
         discussion: """
             Images dropped into STATE/inbox are restored one after the other and end in STATE/outbox, or with the \
             reason in STATE/rejected. Kill it whenever you like: the next start goes on from the last checkpoints. \
-            SIGTERM stops it within ten seconds.
+            SIGTERM stops it within ten seconds; SIGHUP makes it read its settings again.
+
+            Every setting can be given in the settings file, in the environment or as a flag: limits: bytes is \
+            DKP_LIMITS_BYTES and --limits-bytes. A flag beats the environment, which beats the file.
             """,
         version: Software.version)
 
     @Option(name: .long, help: ArgumentHelp("The settings file (YAML).", valueName: "file"))
     var config: String?
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp("The state folder, in place of the settings file's state_dir.", valueName: "folder"))
-    var stateDir: String?
+    @OptionGroup(title: "Settings")
+    var flags: SettingsFlags
+
+    @OptionGroup(title: "Settings of images without their own")
+    var restorationFlags: RestorationFlags
 
     func run() async throws {
         // A reader of our log that goes away must not end the daemon.
@@ -33,14 +38,17 @@ struct DKPDCommand: AsyncParsableCommand {
         // be the last.
         signal(SIGTERM) { _ in _exit(0) }
         signal(SIGINT) { _ in _exit(0) }
+        signal(SIGHUP, SIG_IGN)
         do {
-            var settings = try config.map { try DaemonSettings(file: Self.absolute($0)) } ?? DaemonSettings()
-            if let stateDir { settings.stateDirectory = Self.absolute(stateDir) }
+            let sources = SettingsSources(
+                flags: flags.values.merging(restorationFlags.values) { first, _ in first },
+                environment: ProcessInfo.processInfo.environment, file: config.map { FilePath(absolutePath($0)) })
+            let settings = try sources.read()
             let level = settings.logLevel
             LoggingSystem.bootstrap { label in DaemonLog.handler(label: label, level: level) }
             let logger = Logger(label: "dkpd")
             do {
-                try await Daemon(settings, logger: logger).run()
+                try await Daemon(settings, from: sources, logger: logger).run()
             } catch let error as DaemonError {
                 logger.critical("\(error)")
                 throw ExitCode(error.exitCode)
@@ -53,13 +61,5 @@ struct DKPDCommand: AsyncParsableCommand {
             DaemonLog.complain("dkpd: \(error)")
             throw ExitCode(error.exitCode)
         }
-    }
-
-    /// A path given on the command line, from the working directory.
-    private static func absolute(_ text: String) -> FilePath {
-        let path = FilePath(text)
-        guard path.isRelative, let directory = getcwd(nil, 0) else { return path.lexicallyNormalized() }
-        defer { free(directory) }
-        return FilePath(platformString: directory).pushing(path).lexicallyNormalized()
     }
 }

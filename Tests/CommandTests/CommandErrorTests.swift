@@ -19,7 +19,7 @@ import Testing
             try Data(content.utf8).write(to: URL(fileURLWithPath: "\(directory)/x.png"))
             let run = try Program.dkp("restore", "x.png", "--output", "out", in: directory)
             #expect(run.status == 65)
-            #expect(run.errors.contains("not a PNG image"))
+            #expect(run.errors.contains("not a PNG, JPEG or TIFF image"))
         }
     }
 
@@ -106,7 +106,7 @@ import Testing
             #expect(run.status == 65)
             let failure = try JSONDecoder().decode(Failure.self, from: Data(bytes(job.errorPath)))
             #expect(failure.exitCode == 65)
-            #expect(failure.message.contains("not a PNG image"))
+            #expect(failure.message.contains("not a PNG, JPEG or TIFF image"))
         }
     }
 }

@@ -116,7 +116,7 @@ import Testing
                 "restore", "x.png", "--output", "out", "--scale", "2", "--steps", "1", "--precision", "f32",
                 in: directory)
             #expect(run.status == 0, "\(run.errors)")
-            let restored = try Image(pngFile: "\(directory)/out/restored.png")
+            let restored = try Image(file: "\(directory)/out/restored.png")
             #expect(restored.channels == channels)
             #expect((restored.alpha != nil) == hasAlpha)
             #expect(restored.bitDepth == bitDepth)
@@ -134,7 +134,7 @@ import Testing
                 "restore", "x.png", "--output", "out", "--scale", "\(scale)", "--steps", "2", "--precision", "f32",
                 in: directory)
             #expect(run.status == 0, "\(run.errors)")
-            let restored = try Image(pngFile: "\(directory)/out/restored.png")
+            let restored = try Image(file: "\(directory)/out/restored.png")
             #expect(restored.height == scale * height && restored.width == scale * width)
             let inspection = try Program.dkp("inspect", "out/result.h5", "--json", in: directory)
             let object = try #require(

@@ -18,7 +18,7 @@ import Testing
                 "degrade", "hr.png", "--output", "b.png", "--scale", "3", "--kernel-file", "k.h5", in: directory)
             #expect(second.status == 0)
             #expect(try bytes("\(directory)/a.png") == bytes("\(directory)/b.png"))
-            let low = try Image(pngFile: "\(directory)/a.png")
+            let low = try Image(file: "\(directory)/a.png")
             #expect(low.width == 22 && low.height == 16)
             #expect(try KernelFile.read("\(directory)/k.h5").shape == [15, 15])
         }
@@ -35,7 +35,7 @@ import Testing
                 #expect(run.status == 0)
             }
             #expect(try bytes("\(directory)/a.png") == bytes("\(directory)/b.png"))
-            let samples = try Image(pngFile: "\(directory)/a.png").colour.elements.map { Double($0) - 0.5 }
+            let samples = try Image(file: "\(directory)/a.png").colour.elements.map { Double($0) - 0.5 }
             let deviation = (samples.reduce(0) { $0 + $1 * $1 } / Double(samples.count)).squareRoot()
             #expect(abs(deviation - 0.05) < 0.003)
         }

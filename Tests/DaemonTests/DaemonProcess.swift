@@ -13,6 +13,20 @@ enum Programs {
         return path
     }
 
+    /// What a program writes to standard output.
+    static func output(_ name: String, _ arguments: [String]) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try path(name))
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return text
+    }
+
     /// Runs a program to its end and returns its exit status and what it wrote to standard error.
     static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, errors: String) {
         let end = try capture(name, arguments)
@@ -115,6 +129,9 @@ final class DaemonProcess {
         }
         return (process.terminationStatus, ContinuousClock.now - start)
     }
+
+    /// Asks it to read its settings again.
+    func hangUp() { kill(process.processIdentifier, SIGHUP) }
 
     /// Kills it as kill -9 does, leaving its workers alone.
     func killAtOnce() async throws {

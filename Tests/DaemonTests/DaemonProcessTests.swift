@@ -183,6 +183,7 @@ import Testing
             #expect(symlink("/etc/passwd", inbox.appending("link.png").string) == 0)
             #expect(mkfifo(inbox.appending("pipe.png").string, 0o600) == 0)
             #expect(mkdir(inbox.appending("folder.png").string, 0o700) == 0)
+            try drop("x", inbox.appending("folder.png").appending("cat.png"))
             try drop("x", inbox.appending(".hidden.png"))
             try drop("x", inbox.appending("cat.png.part"))
             try drop("ok", inbox.appending("new\nline \"quoted\" 🐈.png"))
@@ -192,7 +193,7 @@ import Testing
             try await wait(for: "two scans") { daemon.log.contains("FIFO") }
             try await Task.sleep(for: .seconds(1))
             #expect(daemon.list("inbox") == [".hidden.png", "cat.png.part", "folder.png", "link.png", "pipe.png"])
-            for (name, reason) in [("link", "symbolic link"), ("pipe", "FIFO"), ("folder", "directory")] {
+            for (name, reason) in [("link", "symbolic link"), ("pipe", "FIFO"), ("folder", "without a dkp.yaml")] {
                 let lines = daemon.log.split(separator: "\n").filter { $0.contains("name=\"\(name).png\"") }
                 #expect(lines.count == 1 && lines[0].contains(reason), "\(lines)")
             }

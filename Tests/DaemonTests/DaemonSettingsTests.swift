@@ -19,15 +19,82 @@ import Testing
     @Test func `as documented are the defaults`() throws {
         #expect(try DaemonSettings(yaml: documented, source: "dkpd.yaml") == DaemonSettings())
         // A setting is a "#" and a name with no space between, or one level deeper, "#  name".
-        let uncommented = try documented.split(separator: "\n").map { line in
-            line.range(of: #"^#( {2})?[a-z_]+:"#, options: .regularExpression) == nil
-                ? String(line) : String(line.dropFirst())
-        }.filter { !$0.hasPrefix("worker:") && !$0.hasPrefix("#") }.joined(separator: "\n")
-        #expect(try DaemonSettings(yaml: uncommented, source: "dkpd.yaml") == DaemonSettings())
-        for key in DaemonSettings.keys {
-            #expect(try documented.contains("\n#\(key):"), "Config/dkpd.yaml does not document \(key)")
+        let isSetting = #"^#( {2})?[a-z_]+:"#
+        let uncommented = try documented.split(separator: "\n").filter { line in
+            line.range(of: isSetting, options: .regularExpression) != nil
+        }.map { $0.dropFirst() }
+        #expect(try DaemonSettings(yaml: uncommented.joined(separator: "\n"), source: "x") == DaemonSettings())
+        var section = ""
+        let names = uncommented.compactMap { line -> String? in
+            let name = line.drop { $0 == " " }.prefix { $0 != ":" }
+            if !line.hasPrefix(" ") { section = line.hasSuffix(":") ? "\(name)." : "" }
+            return line.hasSuffix(":") ? nil : section + name
+        }
+        #expect(names.sorted() == SettingName.all.map(\.dotted).sorted())
+    }
+
+    @Test func `have flags of their names, each in the help`() throws {
+        let help = try Programs.output("dkpd", ["--help-hidden"])
+        for name in SettingName.all { #expect(help.contains("\(name.flag) "), "no flag \(name.flag)") }
+    }
+
+    @Test func `spell every name by one rule`() {
+        let name = SettingName.restoration(.kernelCentre)
+        #expect(name.dotted == "restoration.kernel_centre")
+        #expect(name.flag == "--restoration-kernel-centre")
+        #expect(name.variable == "DKP_RESTORATION_KERNEL_CENTRE")
+        #expect(Set(SettingName.all.map(\.variable)).count == SettingName.all.count)
+        #expect(Set(SettingName.all.map(\.flag)).count == SettingName.all.count)
+    }
+
+    @Test(arguments: SettingName.all) func `of any name can be given in the file, the environment and as a flag`(
+        name: SettingName
+    ) throws {
+        let values = try #require(Self.values[name.dotted], "no values to test \(name.dotted) with")
+        func line(_ value: String) -> String {
+            name.path.dropLast().reduce("\(name.path.last ?? ""): \(value)") { "\($1):\n  \($0)" }
+        }
+        try withTemporaryDirectory { path in
+            let file = FilePath(path).appending("dkpd.yaml")
+            try drop(line(values[0]), file)
+            let fromFile = try SettingsSources(file: file).read()
+            // The same value means the same from everywhere.
+            #expect(try SettingsSources(environment: [name.variable: values[0]]).read() == fromFile)
+            #expect(try SettingsSources(flags: [name.dotted: values[0]]).read() == fromFile)
+            let other = try SettingsSources(environment: [name.variable: values[1]]).read()
+            #expect(values[0] == values[1] || other != fromFile)
+
+            var sources = SettingsSources(environment: [name.variable: values[1], "HOME": "/"], file: file)
+            #expect(try sources.read() == other)
+            sources.flags = [name.dotted: values[0]]
+            #expect(try sources.read() == fromFile)
+
+            if !Self.anyText.contains(name.dotted) {
+                sources.flags = [name.dotted: "\u{7}"]
+                let error = #expect(throws: DaemonError.self) { try sources.read() }
+                #expect(error?.description.hasPrefix("flag \(name.flag): ") == true, "\(String(describing: error))")
+                sources.flags = [:]
+                sources.environment = [name.variable: "\u{7}"]
+                let other = #expect(throws: DaemonError.self) { try sources.read() }
+                #expect(other?.description.hasPrefix("environment variable \(name.variable): ") == true)
+            }
         }
     }
+
+    /// Two values for each setting, different ones where there are several.
+    private static let values: [String: [String]] = [
+        "state_dir": ["/a", "/b"], "worker": ["/a", "/b"], "workers": ["2", "3"], "threads": ["2", "3"],
+        "rescan_interval": ["1", "2"], "settle_time": ["1", "3"], "duplicates": ["skip", "process"],
+        "attempts": ["1", "2"], "retry_delay": ["1", "2"], "free_space_floor": ["1", "2"],
+        "limits.bytes": ["1", "2"], "limits.pixels": ["1", "2"], "log_level": ["debug", "error"],
+        "restoration.method": ["dip-dkp", "dip-dkp"], "restoration.preset": ["paper", "default"],
+        "restoration.scale": ["2", "3"], "restoration.kernel": ["gaussian", "motion"],
+        "restoration.kernel_centre": ["fkp", "registered"], "restoration.steps": ["1", "2"],
+        "restoration.seed": ["1", "2"], "restoration.precision": ["f32", "bf16"],
+        "restoration.threads": ["1", "2"], "restoration.checkpoint_interval": ["1", "2"],
+        "restoration.sampler": ["independent", "metropolis"], "restoration.oracle_kernel": ["/a", "/b"],
+    ]
+    private static let anyText = ["restoration.oracle_kernel"]
 
     @Test func `are read from a file`() throws {
         let yaml = """
@@ -47,7 +114,7 @@ import Testing
             """
         let settings = try withTemporaryDirectory { path in
             try drop(yaml, FilePath(path).appending("dkpd.yaml"))
-            return try DaemonSettings(file: FilePath(path).appending("dkpd.yaml"))
+            return try SettingsSources(file: FilePath(path).appending("dkpd.yaml")).read()
         }
         var expected = DaemonSettings()
         expected.stateDirectory = "/srv/images"
@@ -76,6 +143,8 @@ import Testing
         ("state_dir: relative", "state_dir is \"relative\"; allowed: a path that begins with /"),
         ("limits: {colour: 1}", "limits: unknown setting \"colour\""),
         ("limits: {bytes: -1}", "limits: bytes is \"-1\""), ("limits: 5", "limits: not a list"),
+        ("duplicates: drop", "duplicates is \"drop\"; allowed: process, skip"), ("workers: ''", "workers is \"\""),
+        ("workers: 2\nworkers: 3", "not readable as YAML"), ("limits.bytes: 5", "unknown setting \"limits.bytes\""),
         ("log_level: loud", "log_level is \"loud\"; allowed: trace, debug"),
         ("restoration: {scale: 5}", "scale is \"5\"; allowed: 2, 3, 4 or 8"),
         ("restoration: {scael: 4}", "unknown setting \"scael\""),
@@ -85,6 +154,37 @@ import Testing
         #expect(error?.code == .settings && error?.exitCode == 78)
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
         #expect(error?.description.hasPrefix("x.yaml") == true)
+    }
+
+    @Test(arguments: [
+        ("DKP_WROKERS", "DKP_WORKERS may be meant"), ("DKP_SCALE", "DKP_RESTORATION_SCALE may be meant"),
+        ("DKP_LIMITS", "known: DKP_STATE_DIR"), ("DKP_RESTORATION_STEP", "DKP_RESTORATION_STEPS may be meant"),
+    ]) func `refuse a variable that looks like theirs and is not`(variable: String, sentence: String) {
+        let sources = SettingsSources(environment: [variable: "2", "PATH": "/bin"])
+        let error = #expect(throws: DaemonError.self) { try sources.read() }
+        #expect(error?.description.contains("environment variable \(variable)") == true)
+        #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
+    }
+
+    @Test func `take an empty variable for null`() throws {
+        let file = FilePath("/nowhere")
+        var sources = SettingsSources(flags: ["threads": "3"], environment: ["DKP_THREADS": "2"])
+        sources.flags["threads"] = ""
+        #expect(try sources.read().threads == nil)
+        sources = SettingsSources(environment: ["DKP_WORKERS": ""])
+        #expect(throws: DaemonError.self) { try sources.read() }
+        sources = SettingsSources(file: file)
+        #expect(throws: DaemonError.self) { try sources.read() }
+    }
+
+    @Test func `that change at the start only stay when others are replaced`() {
+        let live = LiveSettings(DaemonSettings())
+        var new = DaemonSettings()
+        new.stateDirectory = "/elsewhere"
+        new.workers = 7
+        #expect(live.replace(with: new) == [.stateDirectory])
+        #expect(live.current.workers == 7)
+        #expect(live.current.stateDirectory == DaemonSettings().stateDirectory)
     }
 
     @Test func `of an empty file are the defaults`() throws {

@@ -21,12 +21,12 @@ import Testing
             let now = ContinuousClock.now
             try drop("one", inbox.appending("one.png"))
             try drop("two", inbox.appending("two.png"))
-            var finding = try scanner.scan(closed: [component("one.png")], now: now)
-            #expect(finding.ready == [try component("one.png")] && finding.isWaiting)
+            var finding = try scanner.scan(closed: [item("one.png")], now: now)
+            #expect(finding.ready == [try item("one.png")] && finding.isWaiting)
             finding = try scanner.scan(closed: [], now: now + .seconds(1))
             #expect(finding.ready == [])
             finding = try scanner.scan(closed: [], now: now + .seconds(2))
-            #expect(finding.ready == [try component("two.png")])
+            #expect(finding.ready == [try item("two.png")])
         }
     }
 
@@ -48,7 +48,7 @@ import Testing
             let writer = try FileDescriptor.open(
                 path, .writeOnly, options: .create, permissions: [.ownerReadWrite])
             _ = try scanner.scan(closed: [], now: now)
-            let finding = try scanner.scan(closed: [component("one.png")], now: now + .seconds(60))
+            let finding = try scanner.scan(closed: [item("one.png")], now: now + .seconds(60))
             #expect(finding == .init(ready: [], isWaiting: true))
             try writer.close()
             #expect(try scanner.scan(closed: [], now: now + .seconds(120)).ready.count == 1)
@@ -63,9 +63,9 @@ import Testing
             #expect(mkfifo(path("pipe.png"), 0o600) == 0)
             #expect(mkdir(path("folder.png"), 0o700) == 0)
             try drop("real", inbox.appending("real.png"))
-            let all = try Set(LocalFileSystem().entries(inbox))
+            let all = try Set(LocalFileSystem().entries(inbox).map { InboxItem($0) })
             let finding = try scanner.scan(closed: all, now: .now)
-            #expect(finding == .init(ready: [try component("real.png")], isWaiting: false))
+            #expect(finding == .init(ready: [try item("real.png")], isWaiting: false))
             #expect(throws: FileError.self) { try LocalFileSystem().read(inbox.appending("link.png"), limit: 10) }
             #expect(throws: FileError.self) { try LocalFileSystem().read(inbox.appending("pipe.png"), limit: 10) }
         }
@@ -77,8 +77,8 @@ import Testing
                 try drop(name, inbox.appending(name))
                 usleep(20_000)
             }
-            let all = try Set(LocalFileSystem().entries(inbox))
-            #expect(try scanner.scan(closed: all, now: .now).ready.map(\.string) == ["c.png", "a.png", "b.png"])
+            let all = try Set(LocalFileSystem().entries(inbox).map { InboxItem($0) })
+            #expect(try scanner.scan(closed: all, now: .now).ready.map(\.text) == ["c.png", "a.png", "b.png"])
         }
     }
 
@@ -92,7 +92,7 @@ import Testing
             func hear(until isHeard: (InboxWatcher.News) -> Bool) async {
                 for await _ in bell.rings {
                     let more = watcher.takeNews()
-                    news.names.formUnion(more.names)
+                    news.items.formUnion(more.items)
                     news.isIncomplete = news.isIncomplete || more.isIncomplete
                     if isHeard(news) { return }
                 }
@@ -100,8 +100,8 @@ import Testing
             try drop("x", inbox.appending("closed \n 🐈.png"))
             try drop("x", FilePath(path).appending("elsewhere"))
             #expect(rename(path + "/elsewhere", inbox.appending("renamed.png").string) == 0)
-            await hear { $0.names.count == 2 }
-            #expect(news.names == [try component("closed \n 🐈.png"), try component("renamed.png")])
+            await hear { $0.items.count == 2 }
+            #expect(news.items == [try item("closed \n 🐈.png"), try item("renamed.png")])
             #expect(!news.isIncomplete)
             try LocalFileSystem().removeTree(inbox)
             await hear { $0.isIncomplete }

@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct `Result names` {
@@ -10,6 +11,20 @@ import Testing
         ("-rf.png", "_rf"), ("\u{202E}gnp.png", "_gnp"), ("é.png", "é"), (" .png", "_"),
     ]) func `are readable and safe`(dropped: String, expected: String) throws {
         #expect(ResultName.make(from: try component(dropped)) == expected)
+    }
+
+    @Test(arguments: [
+        ("cat.png", "cat"), ("holiday/cat.png", "holiday-cat"), ("../cat.png", "cat"), ("a b/c.d.png", "a b-c.d"),
+        ("", "image"), ("/", "image"), ("2024.08/1.png", "2024.08-1"),
+    ]) func `of files in folders begin with the folder's`(dropped: String, expected: String) {
+        #expect(ResultName.make(fromText: dropped) == expected)
+    }
+
+    @Test func `of long folders leave room for the file's own`() {
+        let long = String(repeating: "n", count: 250)
+        let name = ResultName.make(fromText: "\(long)/cat.png")
+        #expect(name.hasSuffix("n-cat") && name.utf8.count <= 90)
+        #expect(ResultName.make(fromText: "\(long)/\(long)").utf8.count == ResultName.maximumLength)
     }
 
     @Test func `of 255 bytes leave room for a number`() throws {
@@ -79,6 +94,47 @@ import Testing
         #expect(ids.map { _ in table.takeNext(now: now)?.id } == ids)
         #expect(table.takeNext(now: now) == nil)
         #expect(table.runningCount == 3)
+    }
+
+    @Test func `gives higher priorities first, and puts jobs back to their place`() {
+        var table = JobTable()
+        for (id, priority) in zip(ids, [-5, 0, 7]) {
+            var ledger = JobLedger(name: "\(id)", claimed: .now)
+            ledger.priority = priority == 0 ? nil : priority
+            table.add(id, ledger, now: now)
+        }
+        let first = table.takeNext(now: now)
+        #expect(first?.id == ids[2])
+        if let first { table.putBack(first.id, first.ledger, .waiting(now)) }
+        #expect(ids.map { _ in table.takeNext(now: now)?.id } == [ids[2], ids[1], ids[0]])
+    }
+
+    @Test func `keeps the order of many jobs, however they come`() {
+        var random = SplitMix(state: 3)
+        var generator = JobIDGenerator()
+        let jobs = (0..<2000).map { _ in
+            (id: generator.next(now: 1_785_857_412_345), priority: Int.random(in: -3...3, using: &random))
+        }
+        var table = JobTable()
+        for job in jobs.shuffled(using: &random) {
+            var ledger = JobLedger(name: "x", claimed: .now)
+            ledger.priority = job.priority
+            table.add(job.id, ledger, now: now)
+        }
+        let expected = jobs.sorted { ($1.priority, $0.id) < ($0.priority, $1.id) }.map(\.id)
+        #expect(jobs.map { _ in table.takeNext(now: now)?.id } == expected)
+    }
+
+    @Test func `reads records that know of no priority`() throws {
+        try withTemporaryDirectory { path in
+            let record = """
+                {"version": 1, "name": "cat.png", "claimed": "2026-08-04T15:30:12Z", "state": "waiting", "failures": 2,
+                "attempts": []}
+                """
+            try drop(record, FilePath(path).appending("daemon.json"))
+            let ledger = try #require(try JobLedger.read(from: FilePath(path), LocalFileSystem()))
+            #expect(ledger.priority == nil && ledger.failures == 2)
+        }
     }
 
     @Test func `lets a job wait for its moment while later ones go ahead`() throws {

@@ -114,6 +114,12 @@ func withMemoryDirectory(_ body: (FilePath) throws -> Void) throws {
 /// A component of a path, or a test failure.
 func component(_ name: String) throws -> FilePath.Component { try #require(FilePath.Component(name)) }
 
+/// A file of the inbox by its name, "cat.png" or "folder/cat.png".
+func item(_ text: String) throws -> InboxItem {
+    let parts = try text.split(separator: "/").map { try component(String($0)) }
+    return InboxItem(try #require(parts.last), in: parts.count > 1 ? parts[0] : nil)
+}
+
 /// The names in a directory, sorted, hidden ones too.
 func names(_ directory: FilePath) throws -> [String] {
     try LocalFileSystem().entries(directory).map(\.string).sorted()
@@ -126,7 +132,10 @@ func text(_ path: FilePath) throws -> String {
 
 /// Writes a file as a stranger would: opened, written, closed.
 func drop(_ text: String, _ path: FilePath) throws {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path.string))
+    // Not through a URL: a name need not be text.
+    let file = try FileDescriptor.open(
+        path, .writeOnly, options: [.create, .truncate], permissions: FilePermissions(rawValue: 0o666))
+    try file.closeAfter { _ = try file.writeAll(text.utf8) }
 }
 
 /// Waits until something holds; the limit only ends a test that hangs, it says nothing about speed.

@@ -12,14 +12,14 @@ import Testing
             shape: [channels, height, width], (0..<channels).flatMap { plane.dropFirst($0) + plane.prefix($0) })
         for alpha in [nil, Tensor<Float>(shape: [height, width], plane.reversed())] {
             let image = Image(colour: colour, alpha: alpha, bitDepth: bitDepth)
-            #expect(try Image(pngData: image.pngData()) == image)
+            #expect(try Image(data: image.pngData()) == image)
         }
     }
 
     @Test func `samples are clamped and rounded to the nearest level`() throws {
         let values: [Float] = [-1, -0.001, 0.49 / 255, 0.51 / 255, 254.4 / 255, 1.5, .nan, .infinity]
         let image = Image(colour: Tensor(shape: [1, 2, 4], values))
-        let read = try Image(pngData: image.pngData())
+        let read = try Image(data: image.pngData())
         #expect(read.colour.elements.map { Int($0 * 255) } == [0, 0, 0, 1, 254, 255, 0, 255])
         #expect(read.colour == image.colour.roundedToEightBits())
     }
@@ -28,7 +28,7 @@ import Testing
         let image = Image(colour: Tensor(shape: [1, 3, 3], repeating: 0.5))
         try withScratchFile(Array("old".utf8)) { path in
             try image.writePNG(to: path)
-            #expect(try Image(pngFile: path).colour == image.colour.roundedToEightBits())
+            #expect(try Image(file: path).colour == image.colour.roundedToEightBits())
             #expect(try entries(besides: path) == [])
         }
     }

@@ -47,7 +47,7 @@ import Testing
                 in: directory, image: picture(channels: channels, hasAlpha: hasAlpha, depth: depth),
                 settings: toySettings(steps: 3))
             #expect(try toyWorker(job).run() == .finished)
-            let restored = try Image(pngFile: "\(job.resultPath)/restored.png")
+            let restored = try Image(file: "\(job.resultPath)/restored.png")
             #expect(restored.channels == channels)
             #expect((restored.alpha != nil) == hasAlpha)
             #expect(restored.bitDepth == depth)

@@ -13,6 +13,10 @@ int dkp_rename_exclusively(const char *_Nonnull from, const char *_Nonnull to);
 /// ELOOP: a symbolic link. EINVAL: another kind that is not a regular file.
 int dkp_open_regular(const char *_Nonnull path);
 
+/// A descriptor that stands for the directory `path` and is good for paths through /proc/self/fd only; a symbolic link
+/// is not followed. ENOTDIR or ELOOP: it is no directory.
+int dkp_open_folder(const char *_Nonnull path);
+
 /// 1 when some process has the file open for writing, 0 when none has, -1 when the file system or the file's owner
 /// does not let one ask (a read lease is tried and given back). The descriptor must be open for reading only.
 int dkp_is_open_for_writing(int descriptor);

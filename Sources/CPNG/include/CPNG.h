@@ -82,5 +82,8 @@ dkp_png_status dkp_png_encode(
     const dkp_png_layout *_Nonnull layout, const float *_Nonnull colour, const float *_Nullable alpha,
     const dkp_png_chunk *_Nullable chunks, size_t chunk_count, dkp_png_output *_Nonnull output);
 
-/// Frees what `dkp_png_encode` allocated.
+/// Compresses bytes as a chunk's content is (zlib). The output is to be freed in any case.
+dkp_png_status dkp_png_compress(const uint8_t *_Nonnull bytes, size_t count, dkp_png_output *_Nonnull output);
+
+/// Frees what `dkp_png_encode` or `dkp_png_compress` allocated.
 void dkp_png_output_free(dkp_png_output *_Nonnull output);

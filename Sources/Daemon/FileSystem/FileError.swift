@@ -30,6 +30,14 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The same error, of the file as people know its place.
+    func relocated(from directory: FilePath? = nil, to place: FilePath) -> FileError {
+        guard let directory else { return FileError(code, operation: operation, path: place) }
+        var path = path
+        guard path.removePrefix(directory) else { return self }
+        return FileError(code, operation: operation, path: place.pushing(path))
+    }
+
     private var remedy: String {
         switch code {
         case .noSpace, .diskQuotaExceeded: "; make room on that file system"

@@ -8,7 +8,7 @@ package struct InboxRules: Sendable {
         case work
         /// Someone's temporary or hidden file: left alone, silently.
         case temporary
-        /// The settings of another file: taken with it.
+        /// The settings of other files.
         case settings
     }
 
@@ -21,26 +21,23 @@ package struct InboxRules: Sendable {
         return .work
     }
 
-    /// How long a file must not have changed, if no event told that its writer had closed it.
-    private let settleTime: Duration
-    private var seen: [FilePath.Component: (status: FileStatus, since: ContinuousClock.Instant)] = [:]
+    private var seen: [InboxItem: (status: FileStatus, since: ContinuousClock.Instant)] = [:]
 
-    /// - Parameter settleTime: how long a file must not have changed, if no event told that it is complete.
-    package init(settleTime: Duration) { self.settleTime = settleTime }
+    package init() {}
 
     /// Whether a file has not changed, in size, time or identity, for the settle time.
     package mutating func hasSettled(
-        _ name: FilePath.Component, _ status: FileStatus, now: ContinuousClock.Instant
+        _ item: InboxItem, _ status: FileStatus, for settleTime: Duration, now: ContinuousClock.Instant
     ) -> Bool {
-        if let earlier = seen[name], earlier.status.hasSameContent(as: status) {
+        if let earlier = seen[item], earlier.status.hasSameContent(as: status) {
             return now - earlier.since >= settleTime
         }
-        seen[name] = (status, now)
+        seen[item] = (status, now)
         return settleTime <= .zero
     }
 
-    /// Forgets the names that are not in the inbox any more.
-    package mutating func forget(allBut present: Set<FilePath.Component>) {
+    /// Forgets the files that are not in the inbox any more.
+    package mutating func forget(allBut present: Set<InboxItem>) {
         seen = seen.filter { present.contains($0.key) }
     }
 }

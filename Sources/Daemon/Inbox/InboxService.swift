@@ -10,13 +10,19 @@ struct InboxService: Service {
     let claim: Claim
     let maker: any JobMaker
     let queue: JobQueue
-    let settings: DaemonSettings
+    let live: LiveSettings
     let pulse: Pulse
     let logger: Logger
     /// Called once the inbox is watched.
     let onReady: @Sendable () -> Void
 
     private static let clock = ContinuousClock()
+    /// How many files are claimed between two looks at the news.
+    private static let batch = 64
+    /// A claim waits for the disk most of the time, and several wait for it together.
+    private let lanes = Lanes(count: 8)
+
+    private var settings: DaemonSettings { live.current }
 
     func run() async throws {
         let bell = Bell()
@@ -45,27 +51,92 @@ struct InboxService: Service {
         var watcher: InboxWatcher?
         var watched: FileStatus?
         var nextScan = ContinuousClock.now
+        /// Complete files that are still to be claimed, in the order of their arrival.
+        var backlog: [InboxItem] = []
         var hasUnfinishedClaims = false
+        var isWithoutFolderEvents = false
     }
 
     private func look(_ state: inout State, _ bell: Bell) async throws {
         let news = state.watcher?.takeNews() ?? .init(isIncomplete: true)
         let now = Self.clock.now
         let finding: InboxScanner.Finding
+        state.scanner.settleTime = settings.settleTime
         if news.isIncomplete || now >= state.nextScan {
             try watch(&state, bell)
             await finishClaims(&state)
-            finding = try state.scanner.scan(closed: news.names, now: now)
+            finding = try state.scanner.scan(closed: news.items, now: now)
             state.nextScan = now + (finding.isWaiting ? settings.settleTime : settings.rescanInterval)
+            watchFolders(&state, bell)
         } else {
-            finding = try state.scanner.look(at: news.names, closed: news.names, now: now)
+            finding = try state.scanner.look(at: news.items, closed: news.items, now: now)
             if finding.isWaiting { state.nextScan = min(state.nextScan, now + settings.settleTime) }
         }
-        for name in finding.ready {
-            if Task.isShuttingDownGracefully || Task.isCancelled { return }
-            await take(name, &state)
-            pulse.beat()
+        let known = Set(state.backlog)
+        let new = finding.ready.filter { !known.contains($0) }
+        state.backlog += new
+        if new.count > Self.batch { logger.notice("many images found", metadata: ["count": "\(new.count)"]) }
+        await claimSome(&state)
+        if !state.backlog.isEmpty { bell.ring() }
+    }
+
+    /// Claims the first files of the backlog. News is heard before the next ones are.
+    private func claimSome(_ state: inout State) async {
+        let items = Array(state.backlog.prefix(Self.batch))
+        state.backlog.removeFirst(items.count)
+        if Task.isShuttingDownGracefully || Task.isCancelled || items.isEmpty { return }
+        // Whatever was complete when it was found may be written to again by now.
+        guard let ready = try? state.scanner.look(at: items, closed: Set(items), now: Self.clock.now).ready else {
+            return
         }
+        await queue.note(arriving: state.backlog.count)
+        let claims = ready.map { item in
+            (item: item, id: state.identifiers.next(now: Int64(Date().timeIntervalSince1970 * 1000)))
+        }
+        var jobs: [Recovery.Found] = []
+        for (claim, result) in zip(
+            claims,
+            await lanes.map(claims) { claim in
+                defer { pulse.beat() }
+                return Result { try take(claim.item, claim.id) }
+            })
+        {
+            do {
+                guard let ledger = try result.get() else { continue }
+                logger.info("claimed", metadata: ["name": "\(ledger.name)", "job": "\(claim.id)"])
+                jobs.append(.init(id: claim.id, ledger: ledger))
+            } catch {
+                state.scanner.leaveAlone(claim.item, "it cannot be claimed now: \(error)")
+                state.hasUnfinishedClaims = true
+            }
+        }
+        await queue.submit(jobs)
+    }
+
+    /// Claims one file; nil if it was gone.
+    private func take(_ item: InboxItem, _ id: JobID) throws -> JobLedger? {
+        try claim.claim(item, as: id) ? ledger(of: id) : nil
+    }
+
+    private func ledger(of id: JobID) -> JobLedger {
+        let job = folder.job(id)
+        return (try? JobLedger.read(from: job, files)) ?? Recovery.ledger(of: job)
+    }
+
+    /// Watches the sub-folders that there are now. A new one may have been filled before it was watched: it is listed
+    /// once more.
+    private func watchFolders(_ state: inout State, _ bell: Bell) {
+        guard let (hasNew, failure) = state.watcher?.watch(folders: state.scanner.folders) else { return }
+        if hasNew {
+            state.nextScan = Self.clock.now
+            bell.ring()
+        }
+        if let failure, !state.isWithoutFolderEvents {
+            logger.warning(
+                "some folders of the inbox are not watched; they are listed every rescan_interval",
+                metadata: ["reason": "\(failure); see /proc/sys/fs/inotify for the system's limits"])
+        }
+        state.isWithoutFolderEvents = failure != nil
     }
 
     /// Watches the inbox, and makes it anew if someone has removed it.
@@ -83,18 +154,6 @@ struct InboxService: Service {
         state.watcher = nil
         state.watcher = try InboxWatcher(folder.inbox, bell: bell)
         state.watched = try files.status(folder.inbox)
-    }
-
-    private func take(_ name: FilePath.Component, _ state: inout State) async {
-        let id = state.identifiers.next(now: Int64(Date().timeIntervalSince1970 * 1000))
-        do {
-            guard try claim.claim(name, as: id) else { return }
-            logger.info("claimed", metadata: ["name": "\(name.string)", "job": "\(id)"])
-            await queue.submit(.init(id: id, ledger: JobLedger(name: name.string, claimed: Date())))
-        } catch {
-            state.scanner.leaveAlone(name, "it cannot be claimed now: \(error)")
-            state.hasUnfinishedClaims = true
-        }
     }
 
     /// Completes claims that a full disk or the like had stopped.
@@ -120,10 +179,9 @@ struct InboxService: Service {
     }
 
     private func submit(_ id: JobID) async {
-        let job = folder.job(id)
-        guard (try? files.status(job)) != nil else { return }
-        let ledger = (try? JobLedger.read(from: job, files)) ?? Recovery.ledger(of: job)
+        guard (try? files.status(folder.job(id))) != nil else { return }
+        let ledger = ledger(of: id)
         logger.info("claimed", metadata: ["name": "\(ledger.name)", "job": "\(id)"])
-        await queue.submit(.init(id: id, ledger: ledger))
+        await queue.submit([.init(id: id, ledger: ledger)])
     }
 }

@@ -9,11 +9,14 @@ import UnixSignals
 /// The daemon: watches the inbox, works the jobs off, stops cleanly.
 public struct Daemon: Sendable {
     private let settings: DaemonSettings
+    private let sources: SettingsSources
     private let logger: Logger
 
     /// Creates a daemon that touches nothing until ``run()``.
-    public init(_ settings: DaemonSettings, logger: Logger) {
+    /// - Parameter sources: where the settings came from and are read again while it runs.
+    public init(_ settings: DaemonSettings, from sources: SettingsSources = SettingsSources(), logger: Logger) {
         self.settings = settings
+        self.sources = sources
         self.logger = logger
     }
 
@@ -27,11 +30,8 @@ public struct Daemon: Sendable {
         let lock = try StateLock(folder)
         let worker = try workerProgram()
         let maker = DirectoryJobMaker(folder)
-        var defaults = settings.restoration
-        if defaults.threads == nil { defaults.threads = settings.threadsPerWorker }
-        let claim = Claim(
-            folder, files: files, maker: maker, defaults: defaults,
-            limits: InputLimits(bytes: settings.maximumBytes, pixels: settings.maximumPixels))
+        let live = LiveSettings(settings)
+        let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
         let publication = Publication(folder, files: files)
         let queue = JobQueue()
         try await recover(
@@ -44,15 +44,17 @@ public struct Daemon: Sendable {
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
                 limits: .init(memory: settings.memoryLimit, niceness: settings.niceness)),
-            queue: queue, settings: settings, manager: manager, pulse: schedulerPulse,
+            queue: queue, live: live, manager: manager, pulse: schedulerPulse,
             logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, settings: settings,
-            pulse: inboxPulse, logger: logger,
+            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live, pulse: inboxPulse,
+            logger: logger,
             onReady: {
                 manager.ready()
                 logger.info("watching", metadata: ["inbox": "\(folder.inbox.readable)"])
             })
+        let reloader = SettingsReloader(
+            sources: sources, live: live, logger: logger, onBegin: { manager.reloading() }, onEnd: { manager.ready() })
         // Services stop in the reverse order: first nothing more is claimed, then the workers stop.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -65,6 +67,9 @@ public struct Daemon: Sendable {
                         failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "inbox"),
                     .init(
                         service: Watchdog(manager, pulses: [schedulerPulse, inboxPulse]), serviceName: "watchdog"),
+                    .init(
+                        service: reloader, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore,
+                        serviceName: "settings"),
                     .init(service: Farewell(manager: manager), serviceName: "farewell"),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

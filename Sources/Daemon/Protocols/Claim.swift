@@ -6,12 +6,14 @@ import SystemPackage
 ///
 /// A claim is these steps, each atomic; the second is the one that accepts the file:
 ///
-/// 1. `jobs/.ID.new/` is made, in it `dropped/`, and `settings.yaml` if the file has settings of its own.
+/// 1. `jobs/.ID.new/` is made, in it `dropped/`, and what concerns the file: `settings.yaml`, its own settings, and, if
+///    it lies in a sub-folder, `folder.yaml`, that folder's settings, and `folder/FOLDER/`, which keeps its name.
 /// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself.
 /// 3. The settings' own file is removed from the inbox.
 /// 4. The job `jobs/ID/` is made around the file, which is renamed into it. Settings that cannot be used make a job
 ///    that is born rejected: `rejection/error.json` is written and `.ID.new` itself renamed to `jobs/ID`.
-/// 5. What is left of `.ID.new` is removed.
+/// 5. The job's record, if there is something to remember, is renamed from `.ID.new` into the job; what is left of
+///    `.ID.new` is removed.
 ///
 /// After a crash, ``finish(_:)`` is called for each `.ID.new`, and goes on where the files show that it stopped:
 ///
@@ -19,55 +21,96 @@ import SystemPackage
 ///   both ways only 5 is left;
 /// - a file in `dropped/`: on with 3.
 package struct Claim: Sendable {
-    private let folder: StateFolder
-    private let files: any StateFileSystem
-    private let maker: any JobMaker
-    private let defaults: RestorationSettings
-    private let limits: InputLimits
+    /// What claims go by.
+    package struct Terms: Sendable {
+        /// The settings of files that have none of their own.
+        package var defaults = RestorationSettings()
+        /// Larger inputs are rejected.
+        package var limits = InputLimits()
+        /// What becomes of an image that has been restored before with the same settings.
+        package var duplicates = DaemonSettings.Duplicates.process
 
-    /// - Parameters:
-    ///   - defaults: the settings of files that have none of their own.
-    ///   - limits: larger inputs are rejected.
+        package init(
+            defaults: RestorationSettings = RestorationSettings(), limits: InputLimits = InputLimits(),
+            duplicates: DaemonSettings.Duplicates = .process
+        ) {
+            self.defaults = defaults
+            self.limits = limits
+            self.duplicates = duplicates
+        }
+
+        /// The terms that the daemon's settings amount to.
+        init(_ settings: DaemonSettings) {
+            defaults = settings.restoration
+            if defaults.threads == nil { defaults.threads = settings.threadsPerWorker }
+            limits = InputLimits(bytes: settings.maximumBytes, pixels: settings.maximumPixels)
+            duplicates = settings.duplicates
+        }
+    }
+
+    let folder: StateFolder
+    let files: any StateFileSystem
+    private let maker: any JobMaker
+    private let results: FinishedResults
+    private let terms: @Sendable () -> Terms
+
+    /// - Parameter terms: asked anew for each claim.
     package init(
-        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, defaults: RestorationSettings,
-        limits: InputLimits = InputLimits()
+        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, terms: @escaping @Sendable () -> Terms
     ) {
         self.folder = folder
         self.files = files
         self.maker = maker
-        self.defaults = defaults
-        self.limits = limits
+        self.terms = terms
+        results = FinishedResults(folder, files: files)
     }
 
-    /// The largest settings file that is read, in bytes.
-    static let settingsLimit = 65_536
+    /// Claims on terms that do not change.
+    package init(
+        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, defaults: RestorationSettings,
+        limits: InputLimits = InputLimits()
+    ) {
+        let terms = Terms(defaults: defaults, limits: limits)
+        self.init(folder, files: files, maker: maker) { terms }
+    }
 
-    /// The name of the file with one image's own settings; nil if no file can have it, being too long.
-    package static func settingsName(of name: FilePath.Component) -> FilePath.Component? {
-        // Built from bytes: a name need not be text.
-        name.withPlatformString { pointer in
-            var bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)))
-            guard bytes.count + 5 <= 255 else { return nil }
-            bytes += ".yaml".utf8.map { CChar(bitPattern: $0) } + [0]
-            return bytes.withUnsafeBufferPointer { buffer in
-                buffer.baseAddress.flatMap { FilePath.Component(platformString: $0) }
-            }
+    /// Claims one file of the inbox itself.
+    package func claim(_ name: FilePath.Component, as id: JobID) throws -> Bool { try claim(InboxItem(name), as: id) }
+
+    /// Claims one file of the inbox.
+    /// - Returns: false if the file, or its folder's settings, were gone or no regular file any more, and all is as it was.
+    /// - Throws: ``FileError`` or what the job maker throws. The file is then in the inbox, or in the claim, which
+    ///   ``finish(_:)`` completes later; ``unfinished()`` lists those.
+    package func claim(_ item: InboxItem, as id: JobID) throws -> Bool {
+        guard let name = item.folder else { return try claim(item, from: folder.inbox, as: id) }
+        let place = folder.inbox.appending(name)
+        let held: HeldFolder
+        do throws(FileError) {
+            held = try HeldFolder(place)
+        } catch {
+            if error.code == .noSuchFileOrDirectory { return false }
+            throw error
+        }
+        do {
+            return try claim(item, from: held.path, as: id)
+        } catch let error as FileError {
+            throw error.relocated(from: held.path, to: place)
         }
     }
 
-    /// Claims one file of the inbox.
-    /// - Returns: false if the file was gone or was no regular file any more, and all is as it was.
-    /// - Throws: ``FileError`` or what the job maker throws. The file is then in the inbox, or in the claim, which
-    ///   ``finish(_:)`` completes later; ``unfinished()`` lists those.
-    package func claim(_ name: FilePath.Component, as id: JobID) throws -> Bool {
+    private func claim(_ item: InboxItem, from place: FilePath, as id: JobID) throws -> Bool {
         let claim = folder.claim(id)
         let dropped = claim.appending(JobFiles.dropped)
-        let source = folder.inbox.appending(name)
-        let target = dropped.appending(name)
+        let source = place.appending(item.name)
+        let target = dropped.appending(item.name)
         do throws(FileError) {
             try files.makeDirectory(claim)
             try files.makeDirectory(dropped)
-            try keepSettings(of: name, in: claim)
+            try keepOrigin(of: item, in: claim)
+            guard try keepSettings(of: item, from: place, in: claim) else {
+                try abandon(claim)
+                return false
+            }
             try files.renameExclusively(source, to: target)
         } catch {
             try abandon(claim)
@@ -82,7 +125,8 @@ package struct Claim: Sendable {
         }
         try files.synchronise(target)
         try files.synchronise(dropped)
-        try files.synchronise(folder.jobs)
+        // The claim must have reached the disk before the settings, of which it has a copy, leave the inbox.
+        if try files.status(claim.appending(JobFiles.settings)) != nil { try files.synchronise(folder.jobs) }
         try finish(id)
         return true
     }
@@ -92,26 +136,37 @@ package struct Claim: Sendable {
         let claim = folder.claim(id)
         let dropped = claim.appending(JobFiles.dropped)
         guard try files.status(dropped) != nil, let name = try files.entries(dropped).first else {
+            try handOverRecord(of: id)
             return try abandon(claim)
         }
+        let item = InboxItem(name, in: try origin(of: claim))
         let claimed = dropped.appending(name)
         guard let status = try files.status(claimed), status.kind == .regular else {
-            try files.renameExclusively(claimed, to: folder.inbox.appending(name))
+            try putBack(claimed, item)
             return try abandon(claim)
         }
-        let settings = try takeSettings(of: name, in: claim)
+        try removeSettings(of: item, keptIn: claim)
         let input = try renameToText(claimed, name)
+        let terms = terms()
         do {
-            try limits.check(input, size: status.size, files)
-            let resolved = try resolve(settings, of: name)
-            try maker.makeJob(id, input: input, name: name.string, settings: resolved)
+            try terms.limits.check(input, size: status.size, files)
+            let settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
+            if terms.duplicates == .skip, let earlier = try results.result(of: input, settings.restoration) {
+                let message = "the same image was restored with the same settings before: \(earlier.readable)"
+                return try reject(claim, as: id, item, code: "duplicate", message: message)
+            }
+            if settings.priority != 0 {
+                var ledger = JobLedger(name: item.text, claimed: Date())
+                ledger.priority = settings.priority
+                try ledger.write(to: claim, files)
+            }
+            try maker.makeJob(id, input: input, name: item.text, settings: settings.restoration)
         } catch let error as InputLimits.Excess {
-            return try reject(claim, as: id, name: name, code: "too_large", message: error.message)
-        } catch let error as UnusableSettings {
-            return try reject(claim, as: id, name: name, code: "bad_settings", message: error.message)
+            return try reject(claim, as: id, item, code: "too_large", message: error.message)
         } catch let error as SettingsError {
-            return try reject(claim, as: id, name: name, code: error.code.rawValue, message: error.description)
+            return try reject(claim, as: id, item, code: error.code.rawValue, message: error.description)
         }
+        try handOverRecord(of: id)
         try abandon(claim)
     }
 
@@ -124,18 +179,29 @@ package struct Claim: Sendable {
         }.sorted()
     }
 
+    /// Moves the record written for a job into the job, once that is there.
+    private func handOverRecord(of id: JobID) throws(FileError) {
+        let record = folder.claim(id).appending(JobLedger.fileName)
+        guard try files.status(record) != nil, try files.status(folder.job(id)) != nil else { return }
+        try files.rename(record, to: folder.job(id).appending(JobLedger.fileName))
+        try files.synchronise(folder.job(id))
+    }
+
     private func abandon(_ claim: FilePath) throws(FileError) {
         // Never a whole tree: a dropped file that should still be there must survive a mistake here.
-        try files.removeFile(claim.appending(JobFiles.settings))
-        try files.removeFile(claim.appending(JobFiles.settings + ".tmp"))
-        try files.removeFile(claim.appending(JobLedger.fileName))
-        try files.removeFile(claim.appending(JobLedger.fileName + ".tmp"))
+        for name in [JobFiles.settings, ClaimFiles.folderSettings, JobLedger.fileName] {
+            try files.removeFile(claim.appending(name))
+            try files.removeFile(claim.appending(name + ".tmp"))
+        }
         try files.removeDirectory(claim.appending(JobFiles.dropped))
+        let origin = claim.appending(ClaimFiles.origin)
+        if try files.status(origin) != nil {
+            for name in try files.entries(origin) { try files.removeDirectory(origin.appending(name)) }
+            try files.removeDirectory(origin)
+        }
         try files.removeDirectory(claim)
     }
-}
 
-extension Claim {
     /// Gives a claimed file whose name is no UTF-8 one that is: from here on paths travel as text.
     private func renameToText(_ path: FilePath, _ name: FilePath.Component) throws(FileError) -> FilePath {
         if FilePath.Component(name.string) == name { return path }
@@ -144,67 +210,18 @@ extension Claim {
         return renamed
     }
 
-    /// Copies the settings that lie beside a dropped file into its claim, while both are still in the inbox.
-    private func keepSettings(of name: FilePath.Component, in claim: FilePath) throws(FileError) {
-        guard let settingsName = Self.settingsName(of: name) else { return }
-        let source = folder.inbox.appending(settingsName)
-        guard try files.status(source)?.kind == .regular else { return }
-        try files.write(try files.read(source, limit: Self.settingsLimit + 1), to: claim.appending(JobFiles.settings))
-    }
-
-    /// The bytes of the settings kept in a claim; the inbox's file with those very bytes is removed.
-    private func takeSettings(of name: FilePath.Component, in claim: FilePath) throws(FileError) -> [UInt8]? {
-        let kept = claim.appending(JobFiles.settings)
-        guard try files.status(kept) != nil else { return nil }
-        let bytes = try files.read(kept, limit: Self.settingsLimit + 1)
-        if let settingsName = Self.settingsName(of: name) {
-            let source = folder.inbox.appending(settingsName)
-            if try files.status(source)?.kind == .regular,
-                try files.read(source, limit: Self.settingsLimit + 1) == bytes
-            {
-                try files.removeFile(source)
-            }
-        }
-        return bytes
-    }
-
-    /// The defaults with a file's own settings over them.
-    private func resolve(_ bytes: [UInt8]?, of name: FilePath.Component) throws -> RestorationSettings {
-        var settings = defaults
-        guard let bytes else { return settings }
-        let source = ResultName.printable(name.string) + ".yaml"
-        guard bytes.count <= Self.settingsLimit else {
-            throw UnusableSettings("\(source): larger than \(Self.settingsLimit) bytes")
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw UnusableSettings("\(source): not UTF-8 text")
-        }
-        try settings.apply(yaml: text, source: source)
-        // Whoever drops an image must not choose which files the daemon reads.
-        guard settings.oracleKernel == defaults.oracleKernel else {
-            throw UnusableSettings("\(source): oracle_kernel cannot be set for a dropped image; use dkp restore")
-        }
-        return settings
-    }
-
-    /// Makes a job that is born rejected of a claim whose settings cannot be used.
+    /// Makes a job that is born rejected of a claim.
     private func reject(
-        _ claim: FilePath, as id: JobID, name: FilePath.Component, code: String, message: String
+        _ claim: FilePath, as id: JobID, _ item: InboxItem, code: String, message: String
     ) throws(FileError) {
         let rejection = claim.appending(JobFiles.rejection)
-        try JobLedger(name: name.string, claimed: Date()).write(to: claim, files)
+        try joinSettings(keptIn: claim)
+        try JobLedger(name: item.text, claimed: Date()).write(to: claim, files)
         try files.ensureDirectory(rejection)
         let report = RejectionReport(
-            job: id.description, name: name.string, code: code, message: message, attempts: [])
+            job: id.description, name: item.text, code: code, message: message, attempts: [])
         try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
         try files.rename(claim, to: folder.job(id))
         try files.synchronise(folder.jobs)
     }
-}
-
-/// A dropped file's own settings cannot be used.
-private struct UnusableSettings: Error {
-    let message: String
-
-    init(_ message: String) { self.message = message }
 }

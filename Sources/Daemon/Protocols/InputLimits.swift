@@ -1,3 +1,4 @@
+import Imaging
 import SystemPackage
 
 /// How large a dropped file may be. Looked at before anything is decoded, so that a decompression bomb costs nothing.
@@ -17,18 +18,17 @@ package struct InputLimits: Sendable, Equatable {
         let message: String
     }
 
-    /// Checks a file's length and, if it begins like a PNG file, the size that its header gives. What is no PNG file
-    /// is the worker's to refuse.
+    /// Checks a file's length and the size that the image's header gives. What has no such header is the worker's to
+    /// refuse.
     func check(_ path: FilePath, size: Int64, _ files: some StateFileSystem) throws {
         guard size <= Int64(bytes) else {
             throw Excess(message: "the file has \(size) bytes, more than the limit of \(bytes) (limits: bytes)")
         }
-        let header = try files.read(path, limit: 24)
-        guard header.count == 24, header[..<8].elementsEqual([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]),
-            header[12..<16].elementsEqual("IHDR".utf8)
-        else { return }
-        func word(_ start: Int) -> Int { header[start..<start + 4].reduce(0) { $0 << 8 | Int($1) } }
-        let (width, height) = (word(16), word(20))
+        let header = try ImageHeader { (offset: Int, count: Int) throws(FileError) in
+            try files.read(path, from: Int64(offset), limit: count)
+        }
+        guard let header else { return }
+        let (width, height) = (header.width, header.height)
         guard width.multipliedReportingOverflow(by: height).overflow == false, width * height <= pixels else {
             throw Excess(
                 message: "the image is said to be \(width) x \(height) pixels, more than the limit of \(pixels) in all "

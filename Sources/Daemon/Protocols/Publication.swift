@@ -67,7 +67,9 @@ package struct Publication: Sendable {
         let result = job.appending(JobFiles.result)
         try revokeLeases(of: job)
         try include(job.appending(JobFiles.log), in: result.appending(JobFiles.log))
-        try include(job.appending(JobFiles.input), in: result.appending(JobFiles.input))
+        if let input = try JobFiles.input(of: job, files), let name = input.lastComponent {
+            try include(input, in: result.appending(name))
+        }
         try files.synchronise(result)
         try files.synchronise(job)
         let place = try moveOut(result, to: folder.outbox, name: name)
@@ -103,8 +105,7 @@ package struct Publication: Sendable {
             try files.move(job.appending(name), to: rejection.appending(name))
         }
         let original = rejection.appending(Self.originalName(for: name))
-        let input = job.appending(JobFiles.input)
-        if try files.status(input) != nil { try files.move(input, to: original) }
+        if let input = try JobFiles.input(of: job, files) { try files.move(input, to: original) }
         // A job that was born rejected still has its file as it was dropped.
         let dropped = job.appending(JobFiles.dropped)
         if try files.status(dropped) != nil {
@@ -166,7 +167,7 @@ package struct Publication: Sendable {
     }
 
     private func moveOut(_ directory: FilePath, to folder: FilePath, name: String) throws(FileError) -> FilePath {
-        let base = ResultName.make(from: FilePath.Component(name) ?? FilePath.Component("image"))
+        let base = ResultName.make(fromText: name)
         var number = 1
         while true {
             let place = folder.appending(ResultName.numbered(base, number))

@@ -36,7 +36,9 @@ package struct Retrial {
             }
             let text = settings.isEmpty ? nil : try Submission.settingsText(settings, source: "its settings")
             place = try Submission(folder, files: files).drop(
-                rejection.path.appending(original), as: rejection.name, settings: text)
+                rejection.path.appending(original),
+                as: FilePath(rejection.name).lastComponent?.string ?? rejection.name,
+                settings: text)
         }
         try files.removeTree(rejection.path)
         return place
@@ -47,7 +49,7 @@ package struct Retrial {
     private func settings(of rejection: FilePath) throws -> [(key: String, value: String)] {
         let own = rejection.appending(JobFiles.settings)
         if try files.status(own) != nil {
-            let text = String(decoding: try files.read(own, limit: Claim.settingsLimit), as: UTF8.self)
+            let text = String(decoding: try files.read(own, limit: ImageSettings.sizeLimit), as: UTF8.self)
             guard let mapping = (try? Yams.compose(yaml: text))?.mapping else {
                 throw SettingsError.malformed(
                     "not a list of \"setting: value\" lines; retry --without-settings leaves them away",

@@ -20,7 +20,7 @@ package struct Submission {
     ) throws(SettingsError) -> String {
         var text = ""
         for (key, value) in settings {
-            var trial = RestorationSettings()
+            var trial = ImageSettings()
             try trial.set(key, to: value, source: source)
             text += "\(key): \(value.isEmpty ? "null" : value)\n"
         }
@@ -31,12 +31,8 @@ package struct Submission {
     /// Checks the text of a side file as the daemon will.
     /// - Throws: ``SettingsError``.
     package static func check(_ text: String, source: String) throws(SettingsError) {
-        var settings = RestorationSettings()
-        try settings.apply(yaml: text, source: source)
-        guard settings.oracleKernel == nil else {
-            throw SettingsError.malformed(
-                "oracle_kernel cannot be set for a dropped image; use dkp restore", source: source)
-        }
+        var settings = ImageSettings()
+        try settings.apply(Array(text.utf8), source: source)
     }
 
     /// "key=value" as a pair.

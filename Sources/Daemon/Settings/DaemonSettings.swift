@@ -5,6 +5,14 @@ import SystemPackage
 
 /// The daemon's settings, every one in its range. `Config/dkpd.yaml` explains each.
 public struct DaemonSettings: Sendable, Equatable {
+    /// What becomes of an image that has been restored before with the same settings.
+    public enum Duplicates: String, Sendable, CaseIterable {
+        /// It is restored again, as any other.
+        case process
+        /// It is put into rejected, with the name of the earlier result.
+        case skip
+    }
+
     /// The folder that holds inbox, jobs, outbox and rejected.
     public var stateDirectory: FilePath = "/var/lib/dkpd"
     /// The worker program; nil takes the `dkp` beside the daemon's own executable.
@@ -17,6 +25,8 @@ public struct DaemonSettings: Sendable, Equatable {
     public var rescanInterval: Duration = .seconds(10)
     /// Seconds for which a file without an event must not have changed, 0.05 to 3600.
     public var settleTime: Duration = .seconds(2)
+    /// What becomes of an image that has been restored before with the same settings.
+    public var duplicates = Duplicates.process
     /// How often a worker may fail without getting on before its job is rejected, 1 to 100.
     public var attempts = 3
     /// Seconds before the first retry, doubled for each further one, 0.05 to 3600.
@@ -44,6 +54,12 @@ public struct DaemonSettings: Sendable, Equatable {
     /// The defaults.
     public init() {}
 
+    /// Reads settings from YAML text alone; what it does not name has its default.
+    /// - Parameter source: the text's name in errors.
+    public init(yaml: String, source: String) throws(DaemonError) {
+        self = try SettingsSources().resolve(SettingsFile(yaml: yaml, source: source))
+    }
+
     /// Compute threads of each worker.
     public var threadsPerWorker: Int { threads ?? max(1, Self.processors / workers) }
 
@@ -58,23 +74,5 @@ public struct DaemonSettings: Sendable, Equatable {
             .settings,
             "workers is \(workers) and threads is \(threads.map(String.init) ?? "1"), which makes \(workers * share), but this "
                 + "machine has \(processors) processors; lower one of the two")
-    }
-
-    /// Reads a settings file.
-    public init(file path: FilePath) throws(DaemonError) {
-        let bytes: [UInt8]
-        do {
-            bytes = try LocalFileSystem().read(path, limit: 1 << 20)
-        } catch {
-            throw DaemonError(.settings, "\(error)")
-        }
-        try self.init(yaml: String(decoding: bytes, as: UTF8.self), source: path.readable)
-    }
-
-    /// Reads settings from YAML text; what it does not name has its default.
-    /// - Parameter source: the text's name in errors.
-    public init(yaml: String, source: String) throws(DaemonError) {
-        self.init()
-        try apply(yaml: yaml, source: source)
     }
 }

@@ -45,7 +45,7 @@ package struct JobFinder {
                 let directory = job.path.lastComponent?.string
                 if job.id == text || directory == text || job.name == text {
                     full.append(job)
-                } else if job.id?.hasPrefix(text) == true || FilePath.Component(job.name)?.stem == text {
+                } else if job.id?.hasPrefix(text) == true || FilePath(job.name).lastComponent?.stem == text {
                     partial.append(job)
                 }
             }
@@ -74,7 +74,7 @@ package struct JobFinder {
             case .outbox: folder.outbox
             case .rejected: folder.rejected
             }
-        let stem = FilePath.Component(text).map(ResultName.make) ?? text
+        let stem = ResultName.make(fromText: text)
         let isIdentifier = text.utf8.allSatisfy { 48...57 ~= $0 || $0 == UInt8(ascii: "-") }
         return try files.entries(root).compactMap { entry in
             let name = entry.string

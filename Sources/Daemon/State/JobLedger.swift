@@ -37,6 +37,8 @@ package struct JobLedger: Sendable, Codable, Equatable {
     package var name: String
     /// When the file was claimed, UTC.
     package var claimed: Date
+    /// Its place in the queue: higher ones come first; nil counts as 0.
+    package var priority: Int?
     /// Where the job stands, in a word: waiting, running, paused.
     package var state = "waiting"
     /// Why it stands there, if there is something to say.

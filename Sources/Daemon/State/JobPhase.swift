@@ -1,3 +1,4 @@
+import Restoration
 import SystemPackage
 
 /// Where a job stands, read off the files in its directory and nothing else. This is what makes publishing happen
@@ -19,7 +20,7 @@ package enum JobPhase: Sendable, Equatable {
             self = .rejecting
         } else if try files.status(directory.appending(JobFiles.result))?.kind == .directory {
             self = .publishing
-        } else if try files.status(directory.appending(JobFiles.input)) != nil {
+        } else if try JobFiles.input(of: directory, files) != nil {
             self = .working
         } else {
             self = .finished
@@ -29,8 +30,14 @@ package enum JobPhase: Sendable, Equatable {
 
 /// The names in a job's directory that the daemon itself deals with.
 package enum JobFiles {
-    /// The image to restore.
-    package static let input = "input.png"
+    /// The image to restore, by whichever of its possible names it is there; nil if it is not.
+    package static func input(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) -> FilePath? {
+        for name in JobRecord.inputNames {
+            let path = directory.appending(name)
+            if try files.status(path) != nil { return path }
+        }
+        return nil
+    }
     /// The finished result, a directory.
     package static let result = "result"
     /// In a result: what was done.

@@ -18,7 +18,7 @@ extension StateSurvey {
         results = try reader.endings(in: folder.outbox, recent: recent) { _ in nil }
         rejections = try reader.endings(in: folder.rejected, recent: recent, reason: reader.reason)
         counts = Counts()
-        counts.inbox = try files.entries(folder.inbox).count { InboxRules.kind(of: $0) == .work }
+        counts.inbox = try reader.dropped(in: folder.inbox)
         counts.done = try reader.names(in: folder.outbox).count
         counts.rejected = try reader.names(in: folder.rejected).count
         for job in jobs {
@@ -112,6 +112,19 @@ private struct Reader<Files: StateFileSystem> {
             (job.state, job.reason) = (.paused, pause.reason)
         }
         return job
+    }
+
+    /// How many files in the inbox, or a sub-folder of it, are called as work is.
+    func dropped(in place: FilePath, isInbox: Bool = true) throws(FileError) -> Int {
+        var count = 0
+        for name in try files.entries(place) where InboxRules.kind(of: name) == .work {
+            switch try files.status(place.appending(name))?.kind {
+            case .regular: count += 1
+            case .directory where isInbox: count += (try? dropped(in: place.appending(name), isInbox: false)) ?? 0
+            default: break
+            }
+        }
+        return count
     }
 
     /// The visible names in a folder.

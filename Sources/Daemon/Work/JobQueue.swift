@@ -8,13 +8,18 @@ package actor JobQueue {
     private(set) var obstacle: String?
     /// The processors that running jobs may use.
     private var processors: [JobID: Int] = [:]
+    /// Files found in the inbox that are still to be claimed.
+    private var arriving = 0
 
     package init() {}
 
     /// The identifiers of all jobs.
     var identifiers: [JobID] { Array(table.entries.keys) }
     /// A line for an operator.
-    package var summary: String { obstacle.map { "paused: \($0); \(table.summary)" } ?? table.summary }
+    package var summary: String {
+        let line = arriving == 0 ? table.summary : "\(table.summary), \(arriving) in the inbox"
+        return obstacle.map { "paused: \($0); \(line)" } ?? line
+    }
     /// The jobs that wait for something outside them.
     package var paused: [DaemonStatus.Pause] {
         table.paused.map { DaemonStatus.Pause(job: $0.id.description, name: $0.name, reason: $0.reason) }
@@ -35,8 +40,17 @@ package actor JobQueue {
     var delay: Duration? { table.nextMoment.map { max(.zero, $0 - .now) } }
 
     /// Adds a job; one that is known already stays as it is.
-    package func submit(_ job: Recovery.Found) {
-        table.add(job.id, job.ledger, now: .now)
+    package func submit(_ job: Recovery.Found) { submit([job]) }
+
+    /// Adds jobs; those that are known already stay as they are.
+    package func submit(_ jobs: [Recovery.Found]) {
+        for job in jobs { table.add(job.id, job.ledger, now: .now) }
+        bell.ring()
+    }
+
+    /// Notes how many files in the inbox are still to be claimed.
+    func note(arriving count: Int) {
+        arriving = count
         bell.ring()
     }
 

@@ -35,7 +35,7 @@ package struct JobTable: Sendable {
 
     /// The jobs by identifier.
     package private(set) var entries: [JobID: Entry] = [:]
-    /// Those not running, oldest first.
+    /// Those not running, in the order of their turns: higher priorities first, then the oldest.
     private var queue: [JobID] = []
     /// Those running, and those paused: few, and looked at often.
     private var running: Set<JobID> = []
@@ -50,7 +50,7 @@ package struct JobTable: Sendable {
         enqueue(id)
     }
 
-    /// The oldest job whose time has come, which is running from now on.
+    /// The first job whose time has come, which is running from now on.
     /// - Parameter fits: whether there is room for it now; none overtakes one for which there is not.
     package mutating func takeNext(
         now: ContinuousClock.Instant, if fits: (JobID) -> Bool = { _ in true }
@@ -94,8 +94,18 @@ package struct JobTable: Sendable {
         queue.removeAll { $0 == id }
     }
 
-    /// The moment when the next job's time comes; nil if none is waiting.
-    package var nextMoment: ContinuousClock.Instant? { queue.lazy.map(moment(of:)).min() }
+    /// The moment when the next job's time comes, or came; nil if none is waiting.
+    package var nextMoment: ContinuousClock.Instant? {
+        let now = ContinuousClock.now
+        var next: ContinuousClock.Instant?
+        for id in queue {
+            let moment = moment(of: id)
+            // One whose time has come is soon enough: with thousands waiting, the others need not be looked at.
+            if moment <= now { return moment }
+            next = min(next ?? moment, moment)
+        }
+        return next
+    }
 
     /// How many jobs are running.
     package var runningCount: Int { entries.count - queue.count }
@@ -140,8 +150,19 @@ package struct JobTable: Sendable {
         }
     }
 
+    private func turn(of id: JobID) -> (priority: Int, id: JobID) { (-(entries[id]?.ledger.priority ?? 0), id) }
+
     private mutating func enqueue(_ id: JobID) {
-        let index = queue.lastIndex { $0 < id }.map { $0 + 1 } ?? 0
-        queue.insert(id, at: index)
+        let turn = turn(of: id)
+        var range = 0..<queue.count
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            if self.turn(of: queue[middle]) < turn {
+                range = middle + 1..<range.upperBound
+            } else {
+                range = range.lowerBound..<middle
+            }
+        }
+        queue.insert(id, at: range.lowerBound)
     }
 }

@@ -13,10 +13,13 @@ struct Scheduler: Service {
     let publication: Publication
     let executor: any Executor
     let queue: JobQueue
-    let settings: DaemonSettings
+    let live: LiveSettings
     let manager: ServiceManager
     let pulse: Pulse
     let logger: Logger
+
+    /// The settings in force now.
+    var settings: DaemonSettings { live.current }
 
     func run() async throws {
         pulse.wakes(by: queue.bell)

@@ -56,36 +56,18 @@ private struct PNGReader: ~Copyable {
     private func check(_ status: dkp_png_status) throws(ImageError) {
         switch status {
         case .DKP_PNG_OK: return
-        case .DKP_PNG_TRUNCATED: throw .truncated(name, "it ends before the image does")
-        case .DKP_PNG_CORRUPT: throw .corrupt(name, String(cString: dkp_png_reader_message(handle)))
+        case .DKP_PNG_TRUNCATED: throw .truncated(name, .png, "it ends before the image does")
+        case .DKP_PNG_CORRUPT: throw .corrupt(name, .png, String(cString: dkp_png_reader_message(handle)))
         case .DKP_PNG_OUT_OF_MEMORY: throw .noMemory(name)
-        @unknown default: throw .corrupt(name, "status \(status.rawValue) of the decoder")
+        @unknown default: throw .corrupt(name, .png, "status \(status.rawValue) of the decoder")
         }
     }
 }
 
 extension Image {
-    /// Reads a PNG file: gray, palette or colour of 1 to 16 bits, with or without transparency, interlaced or not.
-    ///
-    /// Palettes become three colour channels, transparency of any kind an alpha plane. Sizes are checked against the
-    /// limits on the file's header, before memory is given to pixels.
-    ///
-    /// - Throws: ``ImageError`` naming the file, what is wrong and the remedy. A file that is damaged anywhere up to its
-    ///   end is refused as a whole.
-    public init(pngFile path: String, limits: ImageLimits = .default) throws(ImageError) {
-        let file = try InputFile(path: path)
-        let header = try PNGHeader(file.read(upTo: PNGHeader.byteCount), name: path)
-        guard file.byteCount <= limits.maximumFileBytes else {
-            throw .tooLarge(path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes")
-        }
-        try header.check(limits, fileBytes: file.byteCount, name: path)
-        try self.init(pngData: file.read(upTo: file.byteCount), name: path, limits: limits)
-    }
-
-    /// Decodes a PNG file held in memory; `name` stands for its path in errors.
-    public init(
-        pngData bytes: [UInt8], name: String = "PNG data", limits: ImageLimits = .default
-    ) throws(ImageError) {
+    /// Decodes a PNG file held in memory: gray, palette or colour of 1 to 16 bits, with or without transparency,
+    /// interlaced or not. Palettes become three colour channels, transparency of any kind an alpha plane.
+    init(png bytes: [UInt8], name: String, limits: ImageLimits) throws(ImageError) {
         let header = try PNGHeader(Array(bytes.prefix(PNGHeader.byteCount)), name: name)
         try header.check(limits, fileBytes: bytes.count, name: name)
         self = try bytes.withUnsafeBufferPointer { (buffer) throws(ImageError) -> Image in

@@ -88,9 +88,11 @@ package enum FileSystem {
     }
 
     /// Reads a regular file piece by piece.
-    /// - Parameter followingLinks: false refuses a symbolic link, as for files from strangers.
+    /// - Parameters:
+    ///   - followingLinks: false refuses a symbolic link, as for files from strangers.
+    ///   - limit: how many bytes are read at most.
     package static func readChunks(
-        _ path: String, followingLinks: Bool = true, _ body: (ArraySlice<UInt8>) throws -> Void
+        _ path: String, followingLinks: Bool = true, limit: Int = .max, _ body: (ArraySlice<UInt8>) throws -> Void
     ) throws {
         // Non-blocking: opening a FIFO must not wait for its writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW))
@@ -101,12 +103,17 @@ package enum FileSystem {
         guard information.st_mode & S_IFMT == S_IFREG else {
             throw FileSystemError(.notRegular, path, "is not a regular file; give the file itself")
         }
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count = buffer.withUnsafeMutableBytes { Foundation.read(descriptor, $0.baseAddress, $0.count) }
+        // A small file needs no large buffer; one byte more tells its end.
+        var buffer = [UInt8](repeating: 0, count: max(1, min(1 << 20, Int(information.st_size) + 1, limit)))
+        var left = limit
+        while left > 0 {
+            let count = buffer.withUnsafeMutableBytes {
+                Foundation.read(descriptor, $0.baseAddress, min($0.count, left))
+            }
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw FileSystemError.system(path, "read") }
             if count == 0 { return }
+            left -= count
             try body(buffer[..<count])
         }
     }

@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import Imaging
 
 /// A job on disk: the input, what was asked, and all the state there is.
 ///
@@ -25,7 +26,7 @@ public struct JobDirectory: Sendable, Equatable {
     }
 
     /// The image to restore.
-    public var inputPath: String { "\(path)/input.png" }
+    public var inputPath: String { "\(path)/\(record.inputName)" }
     /// What was asked (see ``JobRecord``).
     public var recordPath: String { "\(path)/job.json" }
     /// The present: step, loss, rate (see ``JobProgress``).
@@ -72,8 +73,10 @@ public struct JobDirectory: Sendable, Equatable {
         let temporary = "\(parent)/\(temporaryPrefix)\(name)"
         try FileSystem.remove(temporary)
         try FileSystem.makeDirectory(temporary)
-        let temporaryInput = "\(temporary)/input.png"
+        var temporaryInput = "\(temporary)/input"
         do {
+            let format = try self.format(of: input, followingLinks: transfer == .copy)
+            temporaryInput = "\(temporary)/\(JobRecord.inputName(format))"
             let digest =
                 switch transfer {
                 case .copy: try copy(input, to: temporaryInput)
@@ -82,8 +85,8 @@ public struct JobDirectory: Sendable, Equatable {
             let record = JobRecord(
                 id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
                 originalName: originalName ?? (input as NSString).lastPathComponent, created: Date(),
-                softwareVersion: Software.version, inputSHA256: digest.hexadecimal, inputBytes: digest.bytes,
-                settings: settings, references: references)
+                softwareVersion: Software.version, inputFormat: format, inputSHA256: digest.hexadecimal,
+                inputBytes: digest.bytes, settings: settings, references: references)
             try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
             if transfer == .move { try FileSystem.rename(input, to: temporaryInput) }
             return try complete(temporary, as: path, record: record)
@@ -124,7 +127,9 @@ public struct JobDirectory: Sendable, Equatable {
             let path = "\(parent)/\(name.dropFirst(temporaryPrefix.count))"
             // The record is written before an input is moved in, and after one has been copied in: without either, the
             // user's own file is still where it was.
-            guard FileSystem.exists("\(temporary)/input.png"), FileSystem.exists("\(temporary)/job.json") else {
+            guard JobRecord.inputNames.contains(where: { FileSystem.exists("\(temporary)/\($0)") }),
+                FileSystem.exists("\(temporary)/job.json")
+            else {
                 try FileSystem.remove(temporary)
                 continue
             }
@@ -156,7 +161,7 @@ public struct JobDirectory: Sendable, Equatable {
     /// Checks the input once more (a writer may still have had it open before it was moved) and gives the directory its
     /// name.
     private static func complete(_ temporary: String, as path: String, record: JobRecord) throws -> JobDirectory {
-        let digest = try digest(of: "\(temporary)/input.png", followingLinks: false)
+        let digest = try digest(of: "\(temporary)/\(record.inputName)", followingLinks: false)
         var record = record
         if digest.hexadecimal != record.inputSHA256 {
             record.inputSHA256 = digest.hexadecimal
@@ -176,7 +181,15 @@ public struct JobDirectory: Sendable, Equatable {
         return try digest(of: target, followingLinks: false)
     }
 
-    static func digest(
+    /// The format of a file, by its first bytes; nil if it is none that is read.
+    private static func format(of path: String, followingLinks: Bool) throws -> ImageFormat? {
+        var head: [UInt8] = []
+        let length = ImageFormat.signatureLength
+        try FileSystem.readChunks(path, followingLinks: followingLinks, limit: length) { head += $0 }
+        return ImageFormat(signature: head)
+    }
+
+    package static func digest(
         of path: String, followingLinks: Bool = true
     ) throws -> (hexadecimal: String, bytes: Int) {
         let digest = try SHA256()

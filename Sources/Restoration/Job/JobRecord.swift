@@ -1,5 +1,6 @@
 import Checkpointing
 public import Foundation
+public import Imaging
 
 /// What a job was asked to do, written once as `job.json` when the job is created.
 public struct JobRecord: Sendable, Codable, Equatable {
@@ -30,20 +31,32 @@ public struct JobRecord: Sendable, Codable, Equatable {
     public var created: Date
     /// The version of the program that created the job.
     public var softwareVersion: String
-    /// The SHA-256 of `input.png`, in hexadecimal.
+    /// The format of the input; nil, in older jobs, stands for PNG.
+    public var inputFormat: ImageFormat?
+    /// The SHA-256 of the input, in hexadecimal.
     public var inputSHA256: String
-    /// The size of `input.png` in bytes.
+    /// The size of the input in bytes.
     public var inputBytes: Int
     /// The resolved settings.
     public var settings: RestorationSettings
     /// Files to score the result against.
     public var references: References?
 
+    /// The name of the input in a job's directory and in its result: its own bytes under a plain name.
+    public var inputName: String { Self.inputName(inputFormat) }
+
+    /// Every name that an input may have.
+    package static var inputNames: [String] { ImageFormat.allCases.map { inputName($0) } }
+
+    /// What is no image is for the worker to refuse; until then it is called as most are.
+    static func inputName(_ format: ImageFormat?) -> String { "input.\((format ?? .png).fileExtension)" }
+
     enum CodingKeys: String, CodingKey {
         case id, created, settings, references
         case formatVersion = "format_version"
         case originalName = "original_name"
         case softwareVersion = "software_version"
+        case inputFormat = "input_format"
         case inputSHA256 = "input_sha256"
         case inputBytes = "input_bytes"
     }

@@ -48,7 +48,7 @@ final class WorkSession {
                 .badInput, "\(job.inputPath): not the file that the job was created with",
                 remedy: "start a new job for it")
         }
-        image = try Image(pngFile: job.inputPath, limits: limits)
+        image = try Image(file: job.inputPath, limits: limits)
         references = try ReferenceData(
             job.record.references, height: image.height * settings.scale, width: image.width * settings.scale)
         input = RestorationInput(

@@ -6,9 +6,8 @@ import Tensors
 /// Writes a result directory: all of it in the worker's own workshop, then put in place by one rename.
 struct ResultWriter {
     /// The names of the files of a result, the report last: where it is, the result is whole.
-    static let fileNames = [
-        "restored.png", "kernel.png", "figure.png", "result.h5", "input.png", "job.log", "report.json",
-    ]
+    static let fileNames =
+        ["restored.png", "kernel.png", "figure.png", "result.h5"] + JobRecord.inputNames + ["job.log", "report.json"]
 
     let job: JobDirectory
     let lease: JobLease
@@ -47,7 +46,7 @@ struct ResultWriter {
         try write(figure(restored, estimate.kernel, run.trace, scores), to: "\(temporary)/figure.png")
         try SnapshotFile.write(
             try record(estimate, run.trace), to: "\(temporary)/result.h5", format: "dkp-result", version: 1)
-        try copy(job.inputPath, to: "\(temporary)/input.png")
+        try copy(job.inputPath, to: "\(temporary)/\(job.record.inputName)")
         try copy(job.logPath, to: "\(temporary)/job.log")
         try FileSystem.replace("\(temporary)/report.json", with: JobJSON.encode(report), durably: true)
         try lease.place("result", at: job.resultPath)

@@ -25,7 +25,7 @@ public struct ReferenceData: Sendable {
     /// - Throws: what reading throws; ``RestorationError`` where the image does not cover the result's size.
     public init(_ references: JobRecord.References?, height: Int, width: Int) throws {
         image = try references?.image.map { path in
-            try Image(pngFile: path).croppedAsReference(height: height, width: width, name: path)
+            try Image(file: path).croppedAsReference(height: height, width: width, name: path)
         }
         kernel = try references?.kernel.map { try KernelFile.read($0).map { Float($0) } }
     }

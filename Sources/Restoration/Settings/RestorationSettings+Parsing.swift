@@ -33,13 +33,19 @@ extension RestorationSettings {
     }
 
     /// Applies a parsed YAML mapping of settings, such as a section of a larger file.
-    package mutating func apply(_ node: Node, source: String) throws(SettingsError) {
+    /// - Parameter others: further names that the mapping may hold, which the caller reads.
+    package mutating func apply(
+        _ node: Node, source: String, besides others: [String] = []
+    ) throws(SettingsError) {
         guard let mapping = node.mapping else {
             throw .malformed("not a list of \"setting: value\" lines", source: source)
         }
         for (keyNode, valueNode) in mapping {
             let name = keyNode.string ?? "?"
-            guard let key = SettingKey(rawValue: name) else { throw .unknown(name, source: source) }
+            if others.contains(name) { continue }
+            guard let key = SettingKey(rawValue: name) else {
+                throw .unknown(name, source: source, besides: others)
+            }
             guard let scalar = valueNode.scalar else {
                 throw .invalid(key, valueNode.sequence == nil ? "a mapping" : "a list", source: source)
             }
@@ -50,12 +56,16 @@ extension RestorationSettings {
         }
     }
 
-    /// Applies the environment variables that name settings: `DKP_SCALE`, `DKP_KERNEL_CENTRE` and so on. Other variables
-    /// are not looked at.
+    /// Applies the environment variables that name settings: `DKP_SCALE`, `DKP_KERNEL_CENTRE` and so on. A variable
+    /// whose name is all but one of these is taken for a slip of the pen; others are not looked at.
     public mutating func apply(environment: [String: String]) throws(SettingsError) {
-        for key in SettingKey.allCases {
-            let name = "DKP_\(key.rawValue.uppercased())"
-            if let text = environment[name] { try set(key.rawValue, to: text, source: "environment variable \(name)") }
+        let names = Dictionary(uniqueKeysWithValues: SettingKey.allCases.map { ($0.variable, $0) })
+        for (name, text) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("DKP_") {
+            if let key = names[name] {
+                try set(key.rawValue, to: text, source: "environment variable \(name)")
+            } else if let meant = Spelling.nearest(to: name, among: names.keys.sorted()) {
+                throw .malformed("no such setting; \(meant) may be meant", source: "environment variable \(name)")
+            }
         }
     }
 
@@ -90,7 +100,7 @@ extension RestorationSettings {
     }
 
     /// Assigns the value that `text` stands for; false if it stands for none that is allowed.
-    mutating func assign(_ key: SettingKey, _ text: String) -> Bool {
+    package mutating func assign(_ key: SettingKey, _ text: String) -> Bool {
         if text.isEmpty {
             guard key.isOptional else { return false }
             switch key {

@@ -34,6 +34,9 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         }
     }
 
+    /// The environment variable that sets it for `dkp restore`: `DKP_KERNEL_CENTRE`.
+    public var variable: String { "DKP_\(rawValue.uppercased())" }
+
     /// Whether null (in a file) or an empty value (in an override) stands for "not set".
     public var isOptional: Bool {
         switch self {

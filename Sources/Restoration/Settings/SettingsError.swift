@@ -21,17 +21,21 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     /// The sentence.
     public let description: String
 
-    static func unknown(_ key: String, source: String) -> SettingsError {
-        let known = SettingKey.allCases.map(\.rawValue).joined(separator: ", ")
+    package static func unknown(_ key: String, source: String, besides others: [String] = []) -> SettingsError {
+        let known = (SettingKey.allCases.map(\.rawValue) + others).joined(separator: ", ")
         return SettingsError(
             code: .unknownKey, source: source, key: key,
             description: "\(source): unknown setting \"\(key)\"; known settings: \(known)")
     }
 
     static func invalid(_ key: SettingKey, _ value: String, source: String) -> SettingsError {
+        invalid(key.rawValue, value, allowed: key.allowed, source: source)
+    }
+
+    package static func invalid(_ key: String, _ value: String, allowed: String, source: String) -> SettingsError {
         SettingsError(
-            code: .invalidValue, source: source, key: key.rawValue,
-            description: "\(source): \(key.rawValue) is \"\(value)\"; allowed: \(key.allowed)")
+            code: .invalidValue, source: source, key: key,
+            description: "\(source): \(key) is \"\(value)\"; allowed: \(allowed)")
     }
 
     package static func malformed(_ problem: String, source: String) -> SettingsError {

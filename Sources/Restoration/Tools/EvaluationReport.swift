@@ -32,7 +32,7 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         restored: String, reference: String, scale: Int, input: String? = nil,
         kernels: (found: String, reference: String)? = nil
     ) throws {
-        let image = try Image(pngFile: restored)
+        let image = try Image(file: restored)
         let references = try ReferenceData(
             JobRecord.References(image: reference, kernel: kernels?.reference), height: image.height,
             width: image.width)
@@ -43,7 +43,7 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         psnr = evaluation.psnr
         ssim = evaluation.ssim
         if let input {
-            let bicubic = try Image(pngFile: input).resampledBicubic(height: image.height, width: image.width)
+            let bicubic = try Image(file: input).resampledBicubic(height: image.height, width: image.width)
             let evaluation = try evaluate(restored: bicubic, reference: truth, scale: scale)
             bicubicPSNR = evaluation.psnr
             bicubicSSIM = evaluation.ssim

@@ -33,13 +33,16 @@ struct InputFile: ~Copyable {
     deinit { close(descriptor) }
 
     /// The first `limit` bytes, or all where there are fewer.
-    func read(upTo limit: Int) throws(ImageError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: min(limit, byteCount))
+    func read(upTo limit: Int) throws(ImageError) -> [UInt8] { try read(from: 0, count: limit) }
+
+    /// `count` bytes from byte `start` on, or what there is of them.
+    func read(from start: Int, count limit: Int) throws(ImageError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: max(0, min(limit, byteCount - start)))
         var filled = 0
         while filled < bytes.count {
             let offset = filled
             let count = bytes.withUnsafeMutableBytes { buffer in
-                pread(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset, off_t(offset))
+                pread(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset, off_t(start + offset))
             }
             if count > 0 {
                 filled += count

@@ -1,0 +1,124 @@
+import Glibc
+import Restoration
+import SystemPackage
+
+/// Names in a claim's directory besides those that a job's has too.
+enum ClaimFiles {
+    /// The settings of the sub-folder that the file lay in.
+    static let folderSettings = "folder.yaml"
+    /// A directory whose one entry, a directory too, has the name of that sub-folder.
+    static let origin = "folder"
+}
+
+extension Claim {
+    /// The name of the file with one image's own settings; nil if no file can have it, being too long.
+    package static func settingsName(of name: FilePath.Component) -> FilePath.Component? {
+        // Built from bytes: a name need not be text.
+        name.withPlatformString { pointer in
+            var bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)))
+            guard bytes.count + 5 <= 255 else { return nil }
+            bytes += ".yaml".utf8.map { CChar(bitPattern: $0) } + [0]
+            return bytes.withUnsafeBufferPointer { buffer in
+                buffer.baseAddress.flatMap { FilePath.Component(platformString: $0) }
+            }
+        }
+    }
+
+    /// Writes down which sub-folder a file is taken from.
+    func keepOrigin(of item: InboxItem, in claim: FilePath) throws(FileError) {
+        guard let name = item.folder else { return }
+        let origin = claim.appending(ClaimFiles.origin)
+        try files.makeDirectory(origin)
+        try files.makeDirectory(origin.appending(name))
+    }
+
+    /// The sub-folder that a claimed file was taken from.
+    func origin(of claim: FilePath) throws(FileError) -> FilePath.Component? {
+        let origin = claim.appending(ClaimFiles.origin)
+        return try files.status(origin) == nil ? nil : try files.entries(origin).first
+    }
+
+    /// Copies the settings that concern a file into its claim, while all are still in the inbox.
+    /// - Returns: whether those that must be there are: a sub-folder without settings is not claimed from.
+    func keepSettings(of item: InboxItem, from place: FilePath, in claim: FilePath) throws(FileError) -> Bool {
+        if let name = Self.settingsName(of: item.name) {
+            _ = try keep(place.appending(name), as: claim.appending(JobFiles.settings))
+        }
+        if item.folder == nil { return true }
+        return try keep(place.appending(ImageSettings.folderFile), as: claim.appending(ClaimFiles.folderSettings))
+    }
+
+    private func keep(_ source: FilePath, as copy: FilePath) throws(FileError) -> Bool {
+        guard try files.status(source)?.kind == .regular else { return false }
+        try files.write(try files.read(source, limit: ImageSettings.sizeLimit + 1), to: copy)
+        return true
+    }
+
+    /// Removes a file's own settings from the inbox, if they are still the very bytes that were kept.
+    func removeSettings(of item: InboxItem, keptIn claim: FilePath) throws(FileError) {
+        let kept = claim.appending(JobFiles.settings)
+        guard try files.status(kept) != nil, let name = Self.settingsName(of: item.name) else { return }
+        let bytes = try files.read(kept, limit: ImageSettings.sizeLimit + 1)
+        try withPlace(of: item) { place throws(FileError) in
+            let source = place.appending(name)
+            if try files.status(source)?.kind == .regular,
+                try files.read(source, limit: ImageSettings.sizeLimit + 1) == bytes
+            {
+                try files.removeFile(source)
+            }
+        }
+    }
+
+    /// Writes the settings of a sub-folder into those of the file itself, for whoever tries it again by itself. What both
+    /// say stands there twice then, which is refused: nobody is to guess which was meant.
+    func joinSettings(keptIn claim: FilePath) throws(FileError) {
+        let shared = claim.appending(ClaimFiles.folderSettings)
+        guard try files.status(shared) != nil else { return }
+        let own = claim.appending(JobFiles.settings)
+        var text = try files.read(shared, limit: ImageSettings.sizeLimit + 1)
+        if try files.status(own) != nil {
+            text += Array("\n".utf8) + (try files.read(own, limit: ImageSettings.sizeLimit + 1))
+        }
+        try files.write(text, to: own)
+        try files.removeFile(shared)
+    }
+
+    /// Puts what is no file back to where it came from.
+    func putBack(_ path: FilePath, _ item: InboxItem) throws(FileError) {
+        var isDone = false
+        try withPlace(of: item) { place throws(FileError) in
+            try files.renameExclusively(path, to: place.appending(item.name))
+            isDone = true
+        }
+        if !isDone { try files.renameExclusively(path, to: folder.inbox.appending(item.name)) }
+    }
+
+    /// The defaults, the sub-folder's settings over them, and the file's own over these.
+    func settings(
+        of item: InboxItem, keptIn claim: FilePath, defaults: RestorationSettings
+    ) throws -> ImageSettings {
+        var settings = ImageSettings(restoration: defaults)
+        let own = ResultName.printable(item.text) + ".yaml"
+        let shared = item.folder.map { "\(ResultName.printable($0.string))/\(ImageSettings.folderFile)" } ?? own
+        for (name, source) in [(ClaimFiles.folderSettings, shared), (JobFiles.settings, own)] {
+            let path = claim.appending(name)
+            guard try files.status(path) != nil else { continue }
+            try settings.apply(try files.read(path, limit: ImageSettings.sizeLimit + 1), source: source)
+        }
+        return settings
+    }
+
+    /// Calls `body` with the folder that a file was taken from, if that is still there.
+    private func withPlace(
+        of item: InboxItem, _ body: (FilePath) throws(FileError) -> Void
+    ) throws(FileError) {
+        guard let name = item.folder else { return try body(folder.inbox) }
+        let held: HeldFolder
+        do throws(FileError) {
+            held = try HeldFolder(folder.inbox.appending(name))
+        } catch {
+            return
+        }
+        try body(held.path)
+    }
+}

@@ -1,0 +1,66 @@
+import Restoration
+import Yams
+
+/// What is asked of one dropped image: its restoration, and its turn among the others.
+package struct ImageSettings: Sendable, Equatable {
+    /// The settings of its restoration.
+    package var restoration: RestorationSettings
+    /// Its place in the queue, -100 to 100: higher ones come first, equal ones in the order of their arrival.
+    package var priority = 0
+
+    package init(restoration: RestorationSettings = RestorationSettings(), priority: Int = 0) {
+        self.restoration = restoration
+        self.priority = priority
+    }
+
+    /// The file with settings for all images of a sub-folder of the inbox.
+    package static let folderFile = "dkp.yaml"
+
+    /// The largest file of settings that is read, in bytes.
+    static let sizeLimit = 65_536
+
+    private static let priorities = -100...100
+    private static let priorityName = "priority"
+
+    /// Sets one value from its text.
+    package mutating func set(_ name: String, to text: String, source: String) throws(SettingsError) {
+        guard name == Self.priorityName else { return try restoration.set(name, to: text, source: source) }
+        priority = try Self.priority(text, source: source)
+    }
+
+    private static func priority(_ text: String, source: String) throws(SettingsError) -> Int {
+        guard let number = Int(text), priorities.contains(number) else {
+            throw .invalid(
+                priorityName, text, allowed: "a whole number from \(priorities.lowerBound) to \(priorities.upperBound)",
+                source: source)
+        }
+        return number
+    }
+
+    /// Applies a file of settings from the inbox, which is a stranger's, over the present values.
+    package mutating func apply(_ bytes: [UInt8], source: String) throws(SettingsError) {
+        guard bytes.count <= Self.sizeLimit else {
+            throw .malformed("larger than \(Self.sizeLimit) bytes", source: source)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .malformed("not UTF-8 text", source: source)
+        }
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            throw .malformed("not readable as YAML: \(error)", source: source)
+        }
+        guard let node, node.null == nil else { return }
+        let defaults = restoration
+        try restoration.apply(node, source: source, besides: [Self.priorityName])
+        // Whoever drops an image must not choose which files the daemon reads.
+        guard restoration.oracleKernel == defaults.oracleKernel else {
+            throw .malformed("oracle_kernel cannot be set for a dropped image; use dkp restore", source: source)
+        }
+        if let value = node.mapping?[Node(Self.priorityName)] {
+            let text = value.scalar?.string ?? (value.sequence == nil ? "a mapping" : "a list")
+            priority = try Self.priority(text, source: source)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+extension Image {
+    /// Reads an image file: PNG of any kind; JPEG, gray or colour; TIFF, gray or RGB of 8 or 16 bits with or without
+    /// alpha, of which the first page is taken. The format is told by the content.
+    ///
+    /// Sizes are checked against the limits before memory is given to pixels. An orientation that a camera has written
+    /// down is applied. The colour profile and the density are carried over.
+    ///
+    /// - Throws: ``ImageError`` naming the file, what is wrong and the remedy. A file in which damage is found is
+    ///   refused as a whole.
+    public init(file path: String, limits: ImageLimits = .default) throws(ImageError) {
+        let file = try InputFile(path: path)
+        guard file.byteCount <= limits.maximumFileBytes else {
+            throw .tooLarge(path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes")
+        }
+        let header = try ImageHeader { (offset: Int, count: Int) throws(ImageError) in
+            try file.read(from: offset, count: count)
+        }
+        if let header { try limits.check(width: header.width, height: header.height, name: path) }
+        try self.init(data: file.read(upTo: file.byteCount), name: path, limits: limits)
+    }
+
+    /// Decodes an image file held in memory; `name` stands for its path in errors.
+    public init(
+        data bytes: [UInt8], name: String = "image data", limits: ImageLimits = .default
+    ) throws(ImageError) {
+        switch ImageFormat(signature: bytes) {
+        case .png: try self.init(png: bytes, name: name, limits: limits)
+        case .jpeg: try self.init(jpeg: bytes, name: name, limits: limits)
+        case .tiff: try self.init(tiff: bytes, name: name, limits: limits)
+        case nil: throw .notAnImage(name, ImageFormat.guess(bytes))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Glibc
+import SystemPackage
+
+/// The flags that set the daemon's settings, one for each. Their values are checked where all settings are, whatever
+/// they come from.
+struct SettingsFlags: ParsableArguments {
+    @Option(help: ArgumentHelp("The folder that holds inbox, jobs, outbox and rejected.", valueName: "folder"))
+    var stateDir: String?
+    @Option(help: ArgumentHelp("The worker program. (default: the dkp beside dkpd)", valueName: "file"))
+    var worker: String?
+    @Option(help: "Images worked on at once. (default: 1)")
+    var workers: String?
+    @Option(help: "Compute threads of each worker. (default: the processors shared out)")
+    var threads: String?
+    @Option(help: "Seconds between two listings of the inbox. (default: 10)")
+    var rescanInterval: String?
+    @Option(help: "Seconds for which a file without an event must not have changed. (default: 2)")
+    var settleTime: String?
+    @Option(help: "What becomes of images restored before: process or skip. (default: process)")
+    var duplicates: String?
+    @Option(help: "Failures without progress before an image is rejected. (default: 3)")
+    var attempts: String?
+    @Option(help: "Seconds before the first retry. (default: 10)")
+    var retryDelay: String?
+    @Option(help: "Free bytes below which a failure is the disk's. (default: 67108864)")
+    var freeSpaceFloor: String?
+    @Option(help: "The largest file, in bytes. (default: 536870912)")
+    var limitsBytes: String?
+    @Option(help: "The largest image, in pixels. (default: 67108864)")
+    var limitsPixels: String?
+    @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical. (default: info)")
+    var logLevel: String?
+
+    /// The flags that were given, by the names of their settings.
+    var values: [String: String] {
+        [
+            "state_dir": stateDir.map(absolutePath), "worker": worker.map(absolutePath), "workers": workers,
+            "threads": threads, "rescan_interval": rescanInterval, "settle_time": settleTime,
+            "duplicates": duplicates, "attempts": attempts, "retry_delay": retryDelay,
+            "free_space_floor": freeSpaceFloor, "limits.bytes": limitsBytes, "limits.pixels": limitsPixels,
+            "log_level": logLevel,
+        ].compactMapValues { $0 }
+    }
+}
+
+/// The flags that set what is asked of images without settings of their own.
+struct RestorationFlags: ParsableArguments {
+    @Option(help: "The method. (default: dip-dkp)")
+    var restorationMethod: String?
+    @Option(help: "The method's inner settings: default or paper. (default: default)")
+    var restorationPreset: String?
+    @Option(help: "How many times larger the result is on each axis. (default: 4)")
+    var restorationScale: String?
+    @Option(help: "The family of blur kernels: auto, gaussian or motion. (default: auto)")
+    var restorationKernel: String?
+    @Option(help: "Where kernels are centred: registered or fkp. (default: registered)")
+    var restorationKernelCentre: String?
+    @Option(help: "The number of steps. (default: the preset's)")
+    var restorationSteps: String?
+    @Option(help: "The seed of all random numbers. (default: 0)")
+    var restorationSeed: String?
+    @Option(help: "The arithmetic: auto, f32 or bf16. (default: auto)")
+    var restorationPrecision: String?
+    @Option(help: "Compute threads of a job. (default: those of the worker)")
+    var restorationThreads: String?
+    @Option(help: "Seconds between two checkpoints. (default: 30)")
+    var restorationCheckpointInterval: String?
+    @Option(help: "How kernels are sampled: independent or metropolis. (default: the preset's)")
+    var restorationSampler: String?
+    @Option(help: ArgumentHelp("A file with the true kernel, for experiments.", visibility: .hidden))
+    var restorationOracleKernel: String?
+
+    /// The flags that were given, by the names of their settings.
+    var values: [String: String] {
+        [
+            "method": restorationMethod, "preset": restorationPreset, "scale": restorationScale,
+            "kernel": restorationKernel, "kernel_centre": restorationKernelCentre, "steps": restorationSteps,
+            "seed": restorationSeed, "precision": restorationPrecision, "threads": restorationThreads,
+            "checkpoint_interval": restorationCheckpointInterval, "sampler": restorationSampler,
+            "oracle_kernel": restorationOracleKernel.map(absolutePath),
+        ].reduce(into: [:]) { values, entry in values["restoration." + entry.key] = entry.value }
+    }
+}
+
+/// A path given on the command line, from the working directory; an empty one stays as it is.
+func absolutePath(_ text: String) -> String {
+    let path = FilePath(text)
+    guard !path.isEmpty, path.isRelative, let directory = getcwd(nil, 0) else {
+        return path.lexicallyNormalized().string
+    }
+    defer { free(directory) }
+    return FilePath(platformString: directory).pushing(path).lexicallyNormalized().string
+}
