@@ -19,7 +19,9 @@ SOURCES := Package.swift Sources Tests
 BUILD := $(SWIFT) build -c release
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
-.PHONY: help setup libraries build demo test test-fast format lint bench install clean
+SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way
+
+.PHONY: help setup libraries build demo test test-fast soak format lint bench install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +47,9 @@ test: libraries ## Run every test
 
 test-fast: libraries ## Run the tests that are not tagged slow
 	$(TEST) $$(Tools/slow-tests Tests)
+
+soak: libraries ## Break things at length: kills, stops, floods of files; prints counts (an hour or more)
+	@DKP_SOAK=1 $(TEST) --filter '$(SOAK_SUITES)' | tee .build/soak.log; echo; grep '^soak:' .build/soak.log
 
 format: ## Format every Swift source in place
 	$(SWIFT) format -i -p -r $(SOURCES)
