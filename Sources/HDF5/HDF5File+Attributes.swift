@@ -10,27 +10,10 @@ extension HDF5File {
         let object = try open(path)
         let count = dkp_h5_attribute_count(object.id)
         try check(count, .readFailed, "\(name): cannot list the attributes of \(path)")
-        var names: [String] = []
-        for index in 0..<hsize_t(count) {
-            let length = H5Aget_name_by_idx(
-                object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, dkp_h5_default())
-            try check(length, .readFailed, "\(name): cannot list the attributes of \(path)")
-            guard length <= Self.longestName else {
-                throw HDF5Error(.tooLarge, "\(name): an attribute's name at \(path) has \(length) bytes")
-            }
-            let attribute = withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer -> String? in
-                guard let base = buffer.baseAddress else { return nil }
-                buffer.initialize(repeating: 0)
-                let read = H5Aget_name_by_idx(
-                    object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, base, length + 1, dkp_h5_default())
-                return read == length ? String(cString: base) : nil
-            }
-            guard let attribute else {
-                throw HDF5Error(.readFailed, "\(name): cannot list the attributes of \(path): \(Library.takeErrors())")
-            }
-            names.append(attribute)
+        return try names(hsize_t(count), "the attributes of \(path)") { index, buffer, capacity in
+            H5Aget_name_by_idx(
+                object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, buffer, capacity, dkp_h5_default())
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// The value of an attribute of a group or dataset ("/" is the file itself). Booleans read as integers 0 and 1.

@@ -37,34 +37,14 @@ extension HDF5File {
     ///
     /// - Throws: ``HDF5Error`` with code `notFound`, `wrongType` (not numbers), `tooLarge`, `unsupported`, `readFailed`.
     public func readFloats(_ path: String) throws(HDF5Error) -> (shape: [Int], values: [Float]) {
-        Library.enter()
-        defer { Library.leave() }
-        let dataset = try openDataset(path)
-        let description = try describe(dataset, path)
-        switch description.elementType {
-        case .float, .int, .unsigned: return (description.shape, try read(dataset, description, path))
-        case .bfloat16:
-            let patterns: [UInt16] = try read(dataset, description, path)
-            return (description.shape, patterns.map { Float(bitPattern: UInt32($0) << 16) })
-        case .other: throw wrongType(description, path, "numbers")
-        }
+        try readNumbers(path)
     }
 
     /// Reads numbers as double precision. Integers beyond 2^53 are rounded.
     ///
     /// - Throws: as ``readFloats(_:)``.
     public func readDoubles(_ path: String) throws(HDF5Error) -> (shape: [Int], values: [Double]) {
-        Library.enter()
-        defer { Library.leave() }
-        let dataset = try openDataset(path)
-        let description = try describe(dataset, path)
-        switch description.elementType {
-        case .float, .int, .unsigned: return (description.shape, try read(dataset, description, path))
-        case .bfloat16:
-            let patterns: [UInt16] = try read(dataset, description, path)
-            return (description.shape, patterns.map { Double(Float(bitPattern: UInt32($0) << 16)) })
-        case .other: throw wrongType(description, path, "numbers")
-        }
+        try readNumbers(path)
     }
 
     /// Reads integers of any width. A value beyond `Int64` is an error, never clipped.
@@ -112,6 +92,22 @@ extension HDF5File {
         let description = try describe(dataset, path)
         guard description.elementType == .unsigned(bytes: 1) else { throw wrongType(description, path, "uint8") }
         return (description.shape, try read(dataset, description, path))
+    }
+
+    private func readNumbers<Scalar: HDF5Scalar & BinaryFloatingPoint>(
+        _ path: String
+    ) throws(HDF5Error) -> (shape: [Int], values: [Scalar]) {
+        Library.enter()
+        defer { Library.leave() }
+        let dataset = try openDataset(path)
+        let description = try describe(dataset, path)
+        switch description.elementType {
+        case .float, .int, .unsigned: return (description.shape, try read(dataset, description, path))
+        case .bfloat16:
+            let patterns: [UInt16] = try read(dataset, description, path)
+            return (description.shape, patterns.map { Scalar(Float(bitPattern: UInt32($0) << 16)) })
+        case .other: throw wrongType(description, path, "numbers")
+        }
     }
 
     // MARK: Inside the library

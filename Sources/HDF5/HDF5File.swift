@@ -94,27 +94,10 @@ public struct HDF5File: ~Copyable, Sendable {
         }
         var info = H5G_info_t()
         try check(H5Gget_info(group.id, &info), .readFailed, "\(name): cannot list \(path)")
-        var names: [String] = []
-        for index in 0..<info.nlinks {
-            let length = H5Lget_name_by_idx(
-                group.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, dkp_h5_default())
-            try check(length, .readFailed, "\(name): cannot list \(path)")
-            guard length <= Self.longestName else {
-                throw HDF5Error(.tooLarge, "\(name): a name in \(path) has \(length) bytes")
-            }
-            let child = withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer -> String? in
-                guard let base = buffer.baseAddress else { return nil }
-                buffer.initialize(repeating: 0)
-                let read = H5Lget_name_by_idx(
-                    group.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, base, length + 1, dkp_h5_default())
-                return read == length ? String(cString: base) : nil
-            }
-            guard let child else {
-                throw HDF5Error(.readFailed, "\(name): cannot list \(path): \(Library.takeErrors())")
-            }
-            names.append(child)
+        return try names(info.nlinks, path) { index, buffer, capacity in
+            H5Lget_name_by_idx(
+                group.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, buffer, capacity, dkp_h5_default())
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Whether the path names a dataset (true) or a group (false).
@@ -127,7 +110,36 @@ public struct HDF5File: ~Copyable, Sendable {
         return H5Iget_type(object.id) == H5I_DATASET
     }
 
-    static var longestName: Int { 1 << 16 }
+    private static var longestName: Int { 1 << 16 }
+
+    /// The names that a call of the library gives by index, in the order of their bytes. Call while inside the library.
+    ///
+    /// - Parameters:
+    ///   - place: what is being listed, for messages.
+    ///   - query: gives a name's length and, into a buffer that is large enough, the name and a NUL.
+    func names(
+        _ count: hsize_t, _ place: String,
+        _ query: (_ index: hsize_t, _ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int) -> Int
+    ) throws(HDF5Error) -> [String] {
+        var names: [String] = []
+        for index in 0..<count {
+            let length = query(index, nil, 0)
+            try check(length, .readFailed, "\(name): cannot list \(place)")
+            guard length <= Self.longestName else {
+                throw HDF5Error(.tooLarge, "\(name): a name among \(place) has \(length) bytes")
+            }
+            let found = withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { buffer -> String? in
+                guard let base = buffer.baseAddress else { return nil }
+                buffer.initialize(repeating: 0)
+                return query(index, base, length + 1) == length ? String(cString: base) : nil
+            }
+            guard let found else {
+                throw HDF5Error(.readFailed, "\(name): cannot list \(place): \(Library.takeErrors())")
+            }
+            names.append(found)
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
 
     /// Opens a group or dataset, following only links that stay in this file's tree. Call while inside the library.
     func open(_ path: String) throws(HDF5Error) -> Handle {

@@ -12,6 +12,14 @@ struct BenchmarkCommand: ParsableCommand {
         subcommands: [TrainingStepBenchmark.self, CheckpointBenchmark.self])
 }
 
+/// A report on one line, as Benchmarks/run reads it.
+func benchmarkJSON(_ report: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys]
+    return String(decoding: try encoder.encode(report), as: UTF8.self)
+}
+
 /// The time and memory of one training step of the DIP network: forward, backward, Adam.
 struct TrainingStepBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -81,10 +89,7 @@ struct TrainingStepBenchmark: ParsableCommand {
             parameters: network.trainableParameterCount, threads: threads,
             implementations: network.convolutionImplementations)
         if json {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            print(try benchmarkJSON(report))
         } else {
             print("\(report.precision): \(report.secondsPerStep) s per step, peak \(report.peakBytes >> 20) MiB")
             for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) {

@@ -57,10 +57,7 @@ struct CheckpointBenchmark: ParsableCommand {
         let process = try DIPDKP(input: SampleScene().image(height: size, width: size).colour, settings: settings)
         let report = try measure(process, CheckpointStore(directory: folder.path))
         if json {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            print(try benchmarkJSON(report))
         } else {
             print(
                 String(
