@@ -21,7 +21,9 @@ SOURCES := Package.swift Sources Tests
 BUILD := $(SWIFT) build -c release
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
-.PHONY: help setup libraries build demo test test-fast test-systemd format lint bench install deb clean
+SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way
+
+.PHONY: help setup libraries build demo test test-fast test-systemd soak format lint bench install deb clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +52,9 @@ test-fast: libraries ## Run the tests that are not tagged slow
 
 test-systemd: build ## Test the package under a real systemd, in namespaces (as root; else skipped)
 	Tests/Systemd/run .build/release
+
+soak: libraries ## Break things at length: kills, stops, floods of files; prints counts (an hour or more)
+	@DKP_SOAK=1 $(TEST) --filter '$(SOAK_SUITES)' | tee .build/soak.log; echo; grep '^soak:' .build/soak.log
 
 format: ## Format every Swift source in place
 	$(SWIFT) format -i -p -r $(SOURCES)
