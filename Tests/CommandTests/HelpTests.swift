@@ -20,7 +20,7 @@ import Testing
         Command(
             names: ["restore"],
             words: [
-                "<IN.png>", "--output", "--scale", "--kernel", "--steps", "--seed", "--precision", "--threads",
+                "<IN>", "--output", "--scale", "--kernel", "--steps", "--seed", "--precision", "--threads",
                 "--checkpoint-interval", "--preset", "--sampler", "--reference", "--reference-kernel", "--restart",
                 "--force",
             ]),

@@ -15,10 +15,13 @@ import Testing
             var daemon = try DaemonProcess(root, worker: nil, settings: RealWork.settings)
             try await daemon.waitUntilReady()
             for name in names { try RealWork.paint(root, name, into: daemon.state) }
-            try await wait(for: "a checkpoint: \(daemon.log)") { RealWork.checkpoint(daemon) != nil }
-            let worker = try #require(RealWork.workers(daemon).first)
+            var workers: [pid_t] = []
+            try await wait(for: "a worker with a checkpoint: \(daemon.log)") {
+                workers = RealWork.workers(daemon)
+                return !workers.isEmpty && RealWork.checkpoint(daemon) != nil
+            }
             try await daemon.killAtOnce()
-            kill(worker, SIGKILL)
+            for worker in workers { kill(worker, SIGKILL) }
 
             // A second time the worker lives on as an orphan.
             daemon = try DaemonProcess(root, worker: nil, settings: RealWork.settings)
