@@ -157,7 +157,7 @@ extension HDF5Error.Code {
 extension NeuralNetworkError.Code {
     fileprivate var exitStatus: ExitStatus {
         switch self {
-        case .library: .unavailable
+        case .library, .memory: .unavailable
         case .shape, .parameter: .internalError
         }
     }
