@@ -9,7 +9,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure the engine (for Benchmarks/run).", shouldDisplay: false,
-        subcommands: [TrainingStepBenchmark.self, CheckpointBenchmark.self])
+        subcommands: [TrainingStepBenchmark.self, UNetBenchmark.self, CheckpointBenchmark.self])
 }
 
 /// A report on one line, as Benchmarks/run reads it.
@@ -100,7 +100,7 @@ struct TrainingStepBenchmark: ParsableCommand {
 }
 
 /// A line of /proc/self/status in bytes, e.g. `VmHWM` (peak resident memory); 0 where the system does not tell.
-private func processStatus(_ key: String) -> Int {
+func processStatus(_ key: String) -> Int {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
     for line in text.split(separator: "\n") where line.hasPrefix("\(key):") {
         return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
