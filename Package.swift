@@ -120,7 +120,9 @@ let package = Package(
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("DiffusionTests", ["Diffusion", "CHDF5", "HDF5", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
-        tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
+        tests(
+            "RestorationTests",
+            ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]

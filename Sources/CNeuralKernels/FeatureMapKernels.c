@@ -270,6 +270,10 @@ void dkp_upsample_nearest(const dkp_feature_map *x, int row_offset, int column_o
     resample(SELECT(x, upsample_nearest), x, row_offset, column_offset, 0, y);
 }
 
+void dkp_interleave(const dkp_feature_map *parts, const dkp_feature_map *y) {
+    resample(SELECT(y, interleave), parts, 0, 0, 0, y);
+}
+
 void dkp_upsample_nearest_backward(
     const dkp_feature_map *dy, int row_offset, int column_offset, int accumulate, const dkp_feature_map *dx) {
     resample(SELECT(dy, upsample_nearest_backward), dy, row_offset, column_offset, accumulate, dx);

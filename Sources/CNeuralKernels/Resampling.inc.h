@@ -129,6 +129,21 @@ KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, pt
     }
 }
 
+KERNEL void NAME(interleave)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context; // x: the four parts
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const SCALAR *left = ROW(w->x + 2 * (row & 1), plane, row >> 1);
+        const SCALAR *right = ROW(w->x + 2 * (row & 1) + 1, plane, row >> 1);
+        SCALAR *y = ROW(w->y, plane, row);
+        for (ptrdiff_t c = 0; c < w->x->width; c++) {
+            memcpy(y + 2 * c * BLOCK, left + c * BLOCK, BLOCK * sizeof *y);
+            memcpy(y + (2 * c + 1) * BLOCK, right + c * BLOCK, BLOCK * sizeof *y);
+        }
+    }
+}
+
 KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const Resampling *w = context;

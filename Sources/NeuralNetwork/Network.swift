@@ -45,6 +45,9 @@ public final class Network {
         else { throw .shape("a network needs an input") }
         let compute = try ComputeStream()
         let block = Processor.channelBlock
+        guard graph.entries[output.index].segments.dropLast().allSatisfy({ $0 % block == 0 }) else {
+            throw .shape("the output is a concatenation of maps that are no whole channel blocks: convolve it")
+        }
         let parameters = try ParameterStore(
             graph.parameters, block: block, training: training, keepsWeights: keepsWeights || training)
         let planner = try Planner(
@@ -278,8 +281,11 @@ public final class Network {
     /// The convolution implementations that oneDNN chose, with how often each was.
     public var convolutionImplementations: [String: Int] {
         var counts: [String: Int] = [:]
-        for case let convolution as ConvolutionOperation in operations {
-            for name in convolution.implementations { counts[name, default: 0] += 1 }
+        for operation in operations {
+            let names =
+                (operation as? ConvolutionOperation)?.implementations
+                ?? (operation as? EnlargedConvolutionOperation)?.implementations ?? []
+            for name in names { counts[name, default: 0] += 1 }
         }
         return counts
     }

@@ -183,6 +183,24 @@ import Testing
         expectClose(strided.result.elements, expected, absolute: 1e-6)
     }
 
+    @Test(arguments: Precision.allCases)
+    func `a convolution of an enlarged map is that of the map as it would be`(precision: Precision) throws {
+        let x = image(5, 3, 4)
+        let large = (0..<5 * 48).map { index in
+            x[index / 48 * 12 + index % 48 / 8 / 2 * 4 + index % 8 / 2]
+        }
+        func convolve(_ image: Tensor<Float>, enlarges: Bool) throws -> Tensor<Float> {
+            try run(image, vectors: ["v": vector(20, name: "v")], precision: precision) { input, graph in
+                try graph.conv2d(
+                    enlarges ? try graph.upsample(input, .nearest) : input, name: "c", outChannels: 20, kernelSize: 3,
+                    padding: .zero(1), bias: true, biasVector: try graph.vector(name: "v", count: 20))
+            }.result
+        }
+        expectClose(
+            try convolve(x, enlarges: true), try convolve(Tensor(shape: [5, 6, 8], large), enlarges: false),
+            absolute: precision == .f32 ? 1e-5 : 2e-2)
+    }
+
     @Test func `average pooling takes the mean of each four pixels`() throws {
         let x = image(3, 5, 6)
         let network = try run(x) { input, graph in try graph.averagePool(input) }
@@ -215,6 +233,19 @@ import Testing
         #expect(other.result == keeping.result)
         #expect { try other.parameter("a.weight") } throws: { "\($0)".contains("a.weight") }
         #expect(try other.parameter("a.bias") == keeping.parameter("a.bias"))
+    }
+
+    @Test func `a map may be joined many times`() throws {
+        let x = image(16, 3, 5)
+        let network = try run(x) { input, graph in
+            let a = try graph.conv2d(input, name: "a", outChannels: 16, kernelSize: 1, bias: true)
+            let twice = try graph.concatenate([a, a])
+            return try graph.concatenate([twice, graph.activation(a, .identity), a])
+        }
+        let result = network.result.elements
+        let part = Array(result.prefix(x.count))
+        #expect(part.contains { $0 != 0 })
+        #expect(result == part + part + part + part)
     }
 
     @Test func `layers without a backward pass are refused in training`() throws {

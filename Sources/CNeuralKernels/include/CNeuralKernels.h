@@ -107,6 +107,9 @@ void dkp_upsample_nearest_backward(
     const dkp_feature_map *_Nonnull dy, int row_offset, int column_offset, int accumulate,
     const dkp_feature_map *_Nonnull dx);
 
+/// y[r][c] = parts[2 (r % 2) + c % 2][r / 2][c / 2], from four maps of half the rows and columns.
+void dkp_interleave(const dkp_feature_map *_Nonnull parts, const dkp_feature_map *_Nonnull y);
+
 /// 2 x 2 maximum with stride 2 (a last odd row or column is dropped). `choice` receives which of the four pixels won,
 /// one byte per output scalar, dense.
 void dkp_max_pool(

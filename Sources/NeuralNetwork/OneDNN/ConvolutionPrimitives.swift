@@ -8,11 +8,13 @@ struct ConvolutionGeometry {
     var inWidth: Int
     var kernelSize: Int
     var stride: Int
-    /// Zeros before the first row and column, and behind the last.
-    var zeroPadding: (before: Int, behind: Int)
+    /// Rows of zeros above and below.
+    var rowPadding: (before: Int, behind: Int)
+    /// Columns of zeros left and right.
+    var columnPadding: (before: Int, behind: Int)
 
-    var outHeight: Int { (inHeight + zeroPadding.before + zeroPadding.behind - kernelSize) / stride + 1 }
-    var outWidth: Int { (inWidth + zeroPadding.before + zeroPadding.behind - kernelSize) / stride + 1 }
+    var outHeight: Int { (inHeight + rowPadding.before + rowPadding.behind - kernelSize) / stride + 1 }
+    var outWidth: Int { (inWidth + columnPadding.before + columnPadding.behind - kernelSize) / stride + 1 }
     var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
 }
 
@@ -90,8 +92,8 @@ private struct DescriptionMaker {
         weights = try MemoryDescription(dimensions: geometry.weightShape, type: type, tag: dnnl_format_tag_any).value
         bias = try MemoryDescription(dimensions: [geometry.outChannels], type: dnnl_f32, tag: dnnl_x).value
         strides = [Int64](repeating: Int64(geometry.stride), count: 2)
-        paddingBefore = [Int64](repeating: Int64(geometry.zeroPadding.before), count: 2)
-        paddingBehind = [Int64](repeating: Int64(geometry.zeroPadding.behind), count: 2)
+        paddingBefore = [Int64(geometry.rowPadding.before), Int64(geometry.columnPadding.before)]
+        paddingBehind = [Int64(geometry.rowPadding.behind), Int64(geometry.columnPadding.behind)]
     }
 
     private func result(_ type: dnnl_data_type_t) throws(NeuralNetworkError) -> dnnl_memory_desc_t {

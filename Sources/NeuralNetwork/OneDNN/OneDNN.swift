@@ -107,6 +107,17 @@ final class PrimitiveDescription {
         return PrimitiveDescription(handle)
     }
 
+    /// The change of a memory's layout and scalar type.
+    static func reorder(
+        _ from: MemoryDescription, to layout: MemoryDescription, name: String, on compute: ComputeStream
+    ) throws(NeuralNetworkError) -> PrimitiveDescription {
+        var source = from.value
+        var target = layout.value
+        return try make("reorder of \(name)") {
+            dnnl_reorder_primitive_desc_create(&$0, &source, compute.engine, &target, compute.engine, $1)
+        }
+    }
+
     /// Lets the primitive add a tensor to its result; it comes as the argument ``addend``.
     static func addition(of addend: inout dnnl_memory_desc_t, to attributes: dnnl_primitive_attr_t) -> dnnl_status_t {
         var operations: dnnl_post_ops_t?

@@ -66,7 +66,8 @@ final class ConvolutionOperation: Operation, PackedWeights {
         let geometry = ConvolutionGeometry(
             inChannels: x.geometry.physicalChannels, outChannels: y.geometry.physicalChannels,
             inHeight: x.geometry.physicalHeight, inWidth: x.geometry.physicalWidth, kernelSize: layer.kernelSize,
-            stride: layer.stride, zeroPadding: layer.zeroPadding)
+            stride: layer.stride, rowPadding: layer.zeroPadding,
+            columnPadding: layer.zeroPadding)
         descriptions = try ConvolutionDescriptions(
             geometry, type: type, outputType: outputType, residualType: residual.map { _ in type },
             block: planner.block, hasBias: layer.bias != nil, training: dy != nil, needsInputGradient: dx != nil,
@@ -329,9 +330,9 @@ final class ConvolutionOperation: Operation, PackedWeights {
             gradient.scalar = DKP_F32
         }
         let geometry = descriptions.geometry
-        let padding = geometry.zeroPadding.before + geometry.zeroPadding.behind
-        let height = geometry.inHeight - geometry.kernelSize + 1 + padding
-        let width = geometry.inWidth - geometry.kernelSize + 1 + padding
+        let (rows, columns) = (geometry.rowPadding, geometry.columnPadding)
+        let height = geometry.inHeight - geometry.kernelSize + 1 + rows.before + rows.behind
+        let width = geometry.inWidth - geometry.kernelSize + 1 + columns.before + columns.behind
         let rowStride = width * Int(gradient.block)
         var dilated = dkp_feature_map(
             data: memory.pointer(to: dilatedGradient), plane_stride: height * rowStride, row_stride: rowStride,
@@ -356,12 +357,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
     private func reorder(
         _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView
     ) throws(NeuralNetworkError) -> Primitive {
-        var sourceLayout = from.value
-        var targetLayout = layout.value
-        let engine = compute.engine
-        let description = try PrimitiveDescription.make("reorder of \(name)") {
-            dnnl_reorder_primitive_desc_create(&$0, &sourceLayout, engine, &targetLayout, engine, $1)
-        }
+        let description = try PrimitiveDescription.reorder(from, to: layout, name: name, on: compute)
         var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
         if description.scratchByteCount > 0 { arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description))) }
         return try Primitive(description, name: "reorder of \(name)", arguments: arguments)

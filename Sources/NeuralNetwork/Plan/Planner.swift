@@ -18,6 +18,8 @@ struct Planner {
     /// Per node, the concatenation that holds it in place, and the first block there.
     private var placements: [Int: (concatenation: Int, firstBlock: Int)] = [:]
     private var remainingWriters: [Int] = []
+    /// The twofold repetitions that the only convolution which reads them does on the way.
+    private var enlargements: Set<Int> = []
 
     init(
         _ graph: NetworkGraph, output: NetworkGraph.Node, precision: Precision, training: Bool,
@@ -32,6 +34,7 @@ struct Planner {
         countConsumers()
         chooseHalos()
         choosePlacements()
+        if !training && precision.isNative { chooseEnlargements() }
         try makeMaps(output: output.index)
         for index in graph.entries.indices { try makeOperation(index) }
     }
@@ -78,6 +81,20 @@ struct Planner {
                     placements[input] = (index, firstBlock)
                 }
                 firstBlock += geometry(of: input).blocks
+            }
+        }
+    }
+
+    private mutating func chooseEnlargements() {
+        for entry in graph.entries {
+            guard case .convolution(let layer) = entry.layer, layer.kernelSize == 3, layer.stride == 1,
+                layer.padding == .zero(1), layer.bias != nil, !layer.hasResidual, consumers[entry.inputs[0]] == 1
+            else { continue }
+            let input = graph.entries[entry.inputs[0]]
+            guard case .upsample(.nearest, rowOffset: 0, columnOffset: 0) = input.layer else { continue }
+            let small = graph.entries[input.inputs[0]]
+            if input.height == 2 * small.height, input.width == 2 * small.width, halos[input.inputs[0]] == 0 {
+                enlargements.insert(entry.inputs[0])
             }
         }
     }
@@ -144,6 +161,13 @@ struct Planner {
         }
         switch entry.layer {
         case .input, .vector: break
+        case .convolution(let layer) where enlargements.contains(inputs[0]):
+            guard let bias = layer.bias else { preconditionFailure("an enlargement is skipped for a bias") }
+            operations.append(
+                try EnlargedConvolutionOperation(
+                    layer, x: maps[graph.entries[inputs[0]].inputs[0]], y: y,
+                    biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil, bias: bias, parameters: parameters,
+                    planner: &self, operation: operations.count))
         case .convolution(let layer):
             let (x, dx) = mapWithHalo(layer.requiredHalo, of: inputs[0])
             let residual = layer.hasResidual ? maps[inputs[inputs.count - 1]] : nil
@@ -166,6 +190,7 @@ struct Planner {
                     layer, x: maps[inputs[0]], y: y, residual: residual, dy: dy, dx: dx,
                     residualGradient: residualGradient, parameters: parameters, planner: &self,
                     operation: operations.count))
+        case .upsample where enlargements.contains(index): break
         case .activation(let activation): addMapOperation(.activation(activation), from: inputs[0], to: y, dy)
         case .upsample(let kind, let row, let column):
             addMapOperation(
@@ -209,7 +234,9 @@ struct Planner {
         var firstBlock = 0
         for input in graph.entries[concatenation].inputs {
             let part = geometry(of: input)
-            if placements[input] == nil {
+            // A map that is joined more than once lies in one of the places only.
+            let isThere = placements[input].map { $0 == (concatenation, firstBlock) } ?? false
+            if !isThere {
                 var inside = part
                 inside.halo = 0
                 let y = MapPlan(
