@@ -36,10 +36,18 @@ typedef struct {
     size_t worker_bytes;
 } Sizes;
 
+// result[q][b][lane] = sum over steps of left[q][step] . right[b][step][lane], for QUERIES rows q and `blocks` blocks b
+// of 16 lanes; a step takes a group of scalars. Rows and blocks are the strides apart, in scalars. Queries meet keys in
+// this way, and weights meet values.
+typedef void (*Multiply)(
+    const void *left, ptrdiff_t left_stride, const void *right, ptrdiff_t right_stride, int steps, int blocks,
+    float *result, ptrdiff_t result_stride);
+
 typedef struct {
     const dkp_feature_map *qkv, *y;
     const dkp_attention_layout *layout;
     Sizes sizes;
+    Multiply multiply;
     char *packed, *workers;
 } Attention;
 
@@ -113,9 +121,7 @@ static void pack_heads(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
     }
 }
 
-// sums[q][b] = sum over steps of left[q][step] right[b][step][lane]; rows of `left` are `left_stride` scalars apart,
-// blocks of `right` `right_stride`. The f32 form of what multiplies keys as well as values.
-INLINE void multiply_f32(
+INLINE void multiply_group_f32(
     const float *left, ptrdiff_t left_stride, const float *right, ptrdiff_t right_stride, int steps, int blocks,
     float *result, ptrdiff_t result_stride) {
     VEC sums[GROUP_QUERIES_F32][GROUP_BLOCKS_F32];
@@ -132,17 +138,21 @@ INLINE void multiply_f32(
             memcpy(result + q * result_stride + b * 16, &sums[q][b], sizeof sums[q][b]);
 }
 
-INLINE void multiply_all_f32(
-    const float *left, ptrdiff_t left_stride, const float *right, ptrdiff_t right_stride, int steps, int blocks,
+KERNEL void multiply_f32(
+    const void *left, ptrdiff_t left_stride, const void *right, ptrdiff_t right_stride, int steps, int blocks,
     float *result, ptrdiff_t result_stride) {
     for (int q = 0; q < QUERIES; q += GROUP_QUERIES_F32) {
-        const float *l = left + q * left_stride;
+        const float *l = (const float *)left + q * left_stride;
         float *row = result + q * result_stride;
         int b = 0;
-        for (; b + 2 <= blocks; b += 2)
-            multiply_f32(l, left_stride, right + b * right_stride, right_stride, steps, 2, row + b * 16, result_stride);
-        if (b < blocks)
-            multiply_f32(l, left_stride, right + b * right_stride, right_stride, steps, 1, row + b * 16, result_stride);
+        for (; b + GROUP_BLOCKS_F32 <= blocks; b += GROUP_BLOCKS_F32)
+            multiply_group_f32(
+                l, left_stride, (const float *)right + b * right_stride, right_stride, steps, GROUP_BLOCKS_F32,
+                row + b * 16, result_stride);
+        for (; b < blocks; b++)
+            multiply_group_f32(
+                l, left_stride, (const float *)right + b * right_stride, right_stride, steps, 1, row + b * 16,
+                result_stride);
     }
 }
 
@@ -181,7 +191,7 @@ INLINE float weigh(float *row, int pixels, int keys, float factor, int halves) {
 }
 
 #if defined(__x86_64__)
-BF16_TARGET static inline __attribute__((always_inline)) void multiply_bf16(
+BF16_TARGET static inline __attribute__((always_inline)) void multiply_group_bf16(
     const uint16_t *left, ptrdiff_t left_stride, const uint16_t *right, ptrdiff_t right_stride, int steps, int blocks,
     float *result, ptrdiff_t result_stride) {
     __m512 sums[GROUP_QUERIES_BF16][GROUP_BLOCKS_BF16];
@@ -201,17 +211,21 @@ BF16_TARGET static inline __attribute__((always_inline)) void multiply_bf16(
         for (int b = 0; b < blocks; b++) _mm512_storeu_ps(result + q * result_stride + b * 16, sums[q][b]);
 }
 
-BF16_TARGET static inline __attribute__((always_inline)) void multiply_all_bf16(
-    const uint16_t *left, ptrdiff_t left_stride, const uint16_t *right, ptrdiff_t right_stride, int steps, int blocks,
+BF16_TARGET static void multiply_bf16(
+    const void *left, ptrdiff_t left_stride, const void *right, ptrdiff_t right_stride, int steps, int blocks,
     float *result, ptrdiff_t result_stride) {
     for (int q = 0; q < QUERIES; q += GROUP_QUERIES_BF16) {
-        const uint16_t *l = left + q * left_stride;
+        const uint16_t *l = (const uint16_t *)left + q * left_stride;
         float *row = result + q * result_stride;
         int b = 0;
-        for (; b + 4 <= blocks; b += 4)
-            multiply_bf16(l, left_stride, right + b * right_stride, right_stride, steps, 4, row + b * 16, result_stride);
+        for (; b + GROUP_BLOCKS_BF16 <= blocks; b += GROUP_BLOCKS_BF16)
+            multiply_group_bf16(
+                l, left_stride, (const uint16_t *)right + b * right_stride, right_stride, steps, GROUP_BLOCKS_BF16,
+                row + b * 16, result_stride);
         for (; b < blocks; b++)
-            multiply_bf16(l, left_stride, right + b * right_stride, right_stride, steps, 1, row + b * 16, result_stride);
+            multiply_group_bf16(
+                l, left_stride, (const uint16_t *)right + b * right_stride, right_stride, steps, 1, row + b * 16,
+                result_stride);
     }
 }
 #endif
@@ -253,72 +267,48 @@ static void pack_queries(const Attention *a, ptrdiff_t head, int first, int quer
     memset(target, 0, (size_t)QUERIES * s.depth * s.scalar_bytes);
     for (int c = 0; c < a->layout->head_channels; c++) {
         const char *base = channel_base(a->qkv, a->layout->query[head * a->layout->head_channels + c]);
-        for (int q = 0; q < queries; q++)
-            copy_scalar(a->qkv, base, first + q, s.scalar_bytes, target + ((ptrdiff_t)q * s.depth + c) * s.scalar_bytes);
+        for (ptrdiff_t q = 0; q < queries; q++)
+            copy_scalar(a->qkv, base, first + q, s.scalar_bytes, target + (q * s.depth + c) * s.scalar_bytes);
     }
 }
 
-KERNEL void attend_f32(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+KERNEL void attend(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     const Attention *a = context;
     const Sizes s = a->sizes;
+    const int halves = s.scalar_bytes == 2, group = halves ? 2 : 1;
     const int tiles = (s.pixels + QUERIES - 1) / QUERIES;
+    const ptrdiff_t block_stride = (ptrdiff_t)s.keys * 16, result_stride = (ptrdiff_t)s.value_blocks * 16;
     const Worker w = worker_of(a, share);
     for (ptrdiff_t task = begin; task < end; task++) {
         const ptrdiff_t head = task / tiles;
         const int first = (int)(task % tiles) * QUERIES;
         const int queries = s.pixels - first < QUERIES ? s.pixels - first : QUERIES;
-        const float *keys = (const float *)(a->packed + 2 * head * (ptrdiff_t)s.head_bytes);
-        const float *values = (const float *)((const char *)keys + s.head_bytes);
+        const char *keys = a->packed + 2 * head * (ptrdiff_t)s.head_bytes;
         pack_queries(a, head, first, queries, w.queries);
-        multiply_all_f32(
-            (const float *)w.queries, s.depth, keys, (ptrdiff_t)s.depth * 16, s.depth, s.keys / 16, w.scores, s.keys);
+        a->multiply(
+            w.queries, s.depth, keys, (ptrdiff_t)s.depth * 16, s.depth / group, s.keys / 16, w.scores, s.keys);
         float sums[QUERIES];
-        for (int q = 0; q < QUERIES; q++)
-            sums[q] = weigh(w.scores + (ptrdiff_t)q * s.keys, s.pixels, s.keys, a->layout->factor, 0);
-        multiply_all_f32(
-            w.scores, s.keys, values, (ptrdiff_t)s.keys * 16, s.keys, s.value_blocks, w.results,
-            (ptrdiff_t)s.value_blocks * 16);
+        for (int q = 0; q < QUERIES; q++) {
+            float *row = w.scores + (ptrdiff_t)q * s.keys;
+            sums[q] = halves ? weigh(row, s.pixels, s.keys, a->layout->factor, 1)
+                             : weigh(row, s.pixels, s.keys, a->layout->factor, 0);
+        }
+        a->multiply(
+            w.scores, (ptrdiff_t)group * s.keys, keys + s.head_bytes, block_stride, s.keys / group, s.value_blocks,
+            w.results, result_stride);
         store_result(a, head, first, queries, w.results, sums);
     }
 }
-
-#if defined(__x86_64__)
-BF16_TARGET static void attend_bf16(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    const Attention *a = context;
-    const Sizes s = a->sizes;
-    const int tiles = (s.pixels + QUERIES - 1) / QUERIES;
-    const Worker w = worker_of(a, share);
-    for (ptrdiff_t task = begin; task < end; task++) {
-        const ptrdiff_t head = task / tiles;
-        const int first = (int)(task % tiles) * QUERIES;
-        const int queries = s.pixels - first < QUERIES ? s.pixels - first : QUERIES;
-        const uint16_t *keys = (const uint16_t *)(a->packed + 2 * head * (ptrdiff_t)s.head_bytes);
-        const uint16_t *values = (const uint16_t *)((const char *)keys + s.head_bytes);
-        pack_queries(a, head, first, queries, w.queries);
-        multiply_all_bf16(
-            (const uint16_t *)w.queries, s.depth, keys, (ptrdiff_t)s.depth * 16, s.depth / 2, s.keys / 16, w.scores,
-            s.keys);
-        float sums[QUERIES];
-        for (int q = 0; q < QUERIES; q++)
-            sums[q] = weigh(w.scores + (ptrdiff_t)q * s.keys, s.pixels, s.keys, a->layout->factor, 1);
-        multiply_all_bf16(
-            (const uint16_t *)w.scores, 2 * (ptrdiff_t)s.keys, values, (ptrdiff_t)s.keys * 16, s.keys / 2,
-            s.value_blocks, w.results, (ptrdiff_t)s.value_blocks * 16);
-        store_result(a, head, first, queries, w.results, sums);
-    }
-}
-#endif
 
 void dkp_attention(
     const dkp_feature_map *qkv, const dkp_attention_layout *layout, const dkp_feature_map *y, void *scratch) {
-    Attention a = {qkv, y, layout, sizes_of(layout, qkv->height, qkv->width, qkv->scalar), scratch, NULL};
+    Attention a = {
+        qkv, y, layout, sizes_of(layout, qkv->height, qkv->width, qkv->scalar), multiply_f32, scratch, NULL};
+#if defined(__x86_64__)
+    if (multiplies_bf16(qkv->scalar)) a.multiply = multiply_bf16;
+#endif
     a.workers = a.packed + 2 * a.sizes.head_bytes * layout->heads;
     dkp_parallel_for(2 * (ptrdiff_t)layout->heads, 1, pack_heads, &a);
     const ptrdiff_t tasks = (ptrdiff_t)layout->heads * ((a.sizes.pixels + QUERIES - 1) / QUERIES);
-    const ptrdiff_t grain = (tasks + layout->workers - 1) / layout->workers;
-    dkp_range_body body = attend_f32;
-#if defined(__x86_64__)
-    if (multiplies_bf16(qkv->scalar)) body = attend_bf16;
-#endif
-    dkp_parallel_for(tasks, grain, body, &a);
+    dkp_parallel_for(tasks, (tasks + layout->workers - 1) / layout->workers, attend, &a);
 }

@@ -31,7 +31,7 @@ struct TrainingStepBenchmark: ParsableCommand {
     @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
     @Flag(help: "Print JSON.") var json = false
 
-    private struct Report: Encodable {
+    private struct Report: BenchmarkReport {
         var secondsPerStep: Double
         var peakBytes: Int
         var arenaBytes: Int
@@ -88,13 +88,26 @@ struct TrainingStepBenchmark: ParsableCommand {
             allocations: allocations, precision: precision.rawValue, isNative: precision.isNative,
             parameters: network.trainableParameterCount, threads: threads,
             implementations: network.convolutionImplementations)
+        try report.print(asJSON: json)
+    }
+}
+
+/// What a benchmark of the engine tells.
+protocol BenchmarkReport: Encodable {
+    var secondsPerStep: Double { get }
+    var peakBytes: Int { get }
+    var precision: String { get }
+    var implementations: [String: Int] { get }
+}
+
+extension BenchmarkReport {
+    /// For programs, or for people.
+    func print(asJSON json: Bool) throws {
         if json {
-            print(try benchmarkJSON(report))
+            Swift.print(try benchmarkJSON(self))
         } else {
-            print("\(report.precision): \(report.secondsPerStep) s per step, peak \(report.peakBytes >> 20) MiB")
-            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) {
-                print("  \(times) x \(name)")
-            }
+            Swift.print("\(precision): \(secondsPerStep) s per step, peak \(peakBytes >> 20) MiB")
+            for (name, times) in implementations.sorted(by: { $0.key < $1.key }) { Swift.print("  \(times) x \(name)") }
         }
     }
 }

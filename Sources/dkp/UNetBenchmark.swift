@@ -29,7 +29,7 @@ struct UNetBenchmark: ParsableCommand {
     @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
     @Flag(help: "Print JSON.") var json = false
 
-    private struct Report: Encodable {
+    private struct Report: BenchmarkReport {
         var secondsPerStep: Double
         var stepSeconds: [Double]
         var loadSeconds: Double
@@ -66,17 +66,7 @@ struct UNetBenchmark: ParsableCommand {
             isNative: precision.isNative,
             parameters: try configuration.parameterShapes().reduce(0) { $0 + $1.shape.reduce(1, *) }, threads: threads,
             implementations: network.convolutionImplementations)
-        if json {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
-        } else {
-            print("\(report.precision): \(report.secondsPerStep) s per prediction, peak \(report.peakBytes >> 20) MiB")
-            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) {
-                print("  \(times) x \(name)")
-            }
-        }
+        try report.print(asJSON: json)
     }
 
     /// Uniform numbers that keep the variance of what goes through; a short run of them repeats, since their time counts

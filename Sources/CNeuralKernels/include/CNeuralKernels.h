@@ -162,7 +162,7 @@ void dkp_array_activation(
 void dkp_array_activation_backward(
     const float *_Nonnull y, const float *_Nonnull dy, float *_Nonnull dx, size_t count, dkp_activation_kind kind);
 
-/// y[row] = matrix[row] . x + bias[row] (+ addend[row]); the matrix is row-major with a number of columns that 8 divides.
+/// y[row] = matrix[row] . x + bias[row] (+ addend[row]); the matrix is row-major, its number of columns divides by 8.
 void dkp_linear(
     const void *_Nonnull matrix, dkp_scalar scalar, int rows, int columns, const float *_Nonnull x,
     const float *_Nonnull bias, const float *_Nullable addend, float *_Nonnull y);

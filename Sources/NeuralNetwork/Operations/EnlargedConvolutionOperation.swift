@@ -20,7 +20,8 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
 
     private let compute: ComputeStream
     private let parameters: ParameterStore
-    private let layer: NetworkGraph.Convolution
+    private let weight: Int
+    private let bias: Int
     private let xPlan: MapPlan
     private let yPlan: MapPlan
     private let biasVector: MapPlan?
@@ -36,7 +37,7 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
         _ layer: NetworkGraph.Convolution, x: MapPlan, y: MapPlan, biasVector: MapPlan?, bias: Int,
         parameters: ParameterStore, planner: inout Planner, operation: Int
     ) throws(NeuralNetworkError) {
-        self.layer = layer
+        weight = layer.weight
         self.parameters = parameters
         compute = planner.compute
         xPlan = x
@@ -65,8 +66,6 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
             planner.memory.use(buffer, at: now)
         }
     }
-
-    private let bias: Int
 
     /// The names of the implementations that oneDNN chose.
     var implementations: [String] { phases.map(\.descriptions.forward.implementation) }
@@ -97,9 +96,9 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
         }
     }
 
-    private var name: String { parameters.descriptions[layer.weight].name }
+    private var name: String { parameters.descriptions[weight].name }
 
-    var weightParameter: Int { layer.weight }
+    var weightParameter: Int { weight }
 
     func pack(_ plain: UnsafePointer<Float>) throws(NeuralNetworkError) {
         guard let memory else { preconditionFailure("weights are packed before the operation is bound") }
@@ -131,7 +130,7 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
     func forward(training: Bool) throws(NeuralNetworkError) {
         guard let memory else { preconditionFailure("an operation runs before it is bound") }
         if weightsAreStale {
-            if parameters.keeps(layer.weight) { try pack(parameters.values(layer.weight)) }
+            if parameters.keeps(weight) { try pack(parameters.values(weight)) }
             weightsAreStale = false
         }
         let sums = memory.floats(biasBuffer)
