@@ -112,7 +112,8 @@ import Testing
             .wrongShape, naming: "state_dict/conv_out.bias", "[4]", "[3]",
             change: Change(datasets: ["conv_out.bias": ([4], [1, 2, 3, 4])]))
         try expectError(
-            .wrongShape, naming: "down_blocks.1.resnets.0", "[96, 128]", change: try withConfig("[32, 64]", "[32, 96]"))
+            .wrongShape, naming: "down_blocks.1.resnets.0", "calls for [96",
+            change: try withConfig("[32, 64]", "[32, 96]"))
     }
 
     @Test(arguments: [Float.nan, .infinity])
