@@ -91,6 +91,7 @@ let package = Package(
         // Numerics.
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
+        library("Diffusion", ["Tensors", "NeuralNetwork", "HDF5"]),
         library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
@@ -98,8 +99,8 @@ let package = Package(
         library(
             "Restoration",
             [
-                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
-                "Checkpointing", "CParallel", "Yams", logging,
+                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
+                "KernelPrior", "Checkpointing", "CParallel", "Yams", logging,
             ]),
         library(
             "Daemon",
@@ -113,8 +114,8 @@ let package = Package(
         .executableTarget(
             name: "dkp",
             dependencies: [
-                "Daemon", "Restoration", "Checkpointing", "DeepImagePrior", "Imaging", "NeuralNetwork", "Tensors",
-                "CParallel", argumentParser, system,
+                "Daemon", "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "NeuralNetwork",
+                "Tensors", "CParallel", argumentParser, system,
             ],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
@@ -133,8 +134,11 @@ let package = Package(
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
+        tests("DiffusionTests", ["Diffusion", "CHDF5", "HDF5", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
-        tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
+        tests(
+            "RestorationTests",
+            ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]

@@ -103,3 +103,48 @@ void dkp_array_activation_backward(
     else if (dx != dy)
         memcpy(dx, dy, count * sizeof *dx);
 }
+
+typedef struct {
+    const void *matrix;
+    dkp_scalar scalar;
+    int columns;
+    const float *x, *bias, *addend;
+    float *y;
+} Linear;
+
+typedef float Eight __attribute__((vector_size(32), aligned(4)));
+typedef uint32_t EightBits __attribute__((vector_size(32), aligned(4)));
+typedef uint16_t EightHalves __attribute__((vector_size(16), aligned(2)));
+
+KERNEL void linear(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Linear *l = context;
+    for (ptrdiff_t row = begin; row < end; row++) {
+        Eight sums[4] = {{0}};
+        int lane = 0;
+        for (int column = 0; column < l->columns; column += 8, lane = (lane + 1) & 3) {
+            Eight x, w;
+            memcpy(&x, l->x + column, sizeof x);
+            if (l->scalar == DKP_BF16) {
+                EightHalves halves;
+                memcpy(&halves, (const uint16_t *)l->matrix + row * l->columns + column, sizeof halves);
+                const EightBits bits = __builtin_convertvector(halves, EightBits) << 16;
+                memcpy(&w, &bits, sizeof w);
+            } else {
+                memcpy(&w, (const float *)l->matrix + row * l->columns + column, sizeof w);
+            }
+            sums[lane] += w * x;
+        }
+        const Eight total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        float sum = 0;
+        for (int i = 0; i < 8; i++) sum += total[i];
+        l->y[row] = sum + l->bias[row] + (l->addend ? l->addend[row] : 0);
+    }
+}
+
+void dkp_linear(
+    const void *matrix, dkp_scalar scalar, int rows, int columns, const float *x, const float *bias,
+    const float *addend, float *y) {
+    Linear task = {matrix, scalar, columns, x, bias, addend, y};
+    dkp_parallel_for(rows, 1 + ARRAY_GRAIN / (columns + 1), linear, &task);
+}

@@ -93,9 +93,9 @@ typedef struct {
     ((map)->scalar == DKP_F32 ? ((map)->block == 8 ? function##_f32_8 : function##_f32_16) \
                               : ((map)->block == 8 ? function##_bf16_8 : function##_bf16_16))
 
-size_t dkp_reduction_scratch_length(const dkp_feature_map *map) {
+size_t dkp_reduction_scratch_length(int blocks, int block) {
     // The last third holds the two coefficient rows of the backward pass (as floats, with room to spare).
-    return (size_t)map->blocks * map->block * (2 * REDUCTION_CHUNKS + 2);
+    return (size_t)blocks * block * (2 * REDUCTION_CHUNKS + 2);
 }
 
 // Sums the chunks of channel `channel`: entry 0 or 1 of the pair.
@@ -125,6 +125,53 @@ void dkp_batch_statistics(
         result->variance[channel] = (float)variance;
         result->scale[channel] = (float)scale;
         result->shift[channel] = (float)(bias[channel] - shifted_mean * scale);
+    }
+}
+
+void dkp_group_normalization(
+    const dkp_feature_map *x, const dkp_group_normalization_layout *layout, const float *weight, const float *bias,
+    const float *modulation, float epsilon, float *scale, float *shift, double *scratch) {
+    Reduction reduction = {.x = x, .scratch = scratch};
+    dkp_parallel_for((ptrdiff_t)x->blocks * REDUCTION_CHUNKS, 1, SELECT(x, statistics), &reduction);
+    const double pixels = (double)x->height * x->width;
+    memset(scale, 0, (size_t)x->blocks * x->block * sizeof *scale);
+    memset(shift, 0, (size_t)x->blocks * x->block * sizeof *shift);
+    float origin[16];
+    int origin_plane = -1;
+    const int members = layout->channels / layout->groups;
+    for (int first = 0; first < layout->channels; first += members) {
+        // A channel's mean and variance, then those of the group: differences of means are small beside the sums.
+        double mean = 0, variance = 0;
+        for (int pass = 0; pass < 2; pass++) {
+            for (int member = first; member < first + members; member++) {
+                const int channel = layout->places[member];
+                if (channel / x->block != origin_plane) {
+                    origin_plane = channel / x->block;
+                    SELECT(x, read_origin)(x, origin_plane, origin);
+                }
+                const double offset = chunk_sum(scratch, x->block, channel, 0) / pixels;
+                const double own_mean = offset + origin[channel % x->block];
+                if (pass == 0) {
+                    mean += own_mean / members;
+                } else {
+                    const double square = chunk_sum(scratch, x->block, channel, 1) / pixels;
+                    const double distance = own_mean - mean;
+                    variance += (fmax(square - offset * offset, 0) + distance * distance) / members;
+                }
+            }
+        }
+        const double normalizer = 1 / sqrt(variance + epsilon);
+        for (int member = first; member < first + members; member++) {
+            const int channel = layout->places[member];
+            double slope = weight[channel] * normalizer, constant = bias[channel] - mean * slope;
+            if (modulation) {
+                const double factor = 1 + (double)modulation[member];
+                slope *= factor;
+                constant = constant * factor + modulation[layout->channels + member];
+            }
+            scale[channel] = (float)slope;
+            shift[channel] = (float)constant;
+        }
     }
 }
 
@@ -178,6 +225,11 @@ void dkp_zero_halo(const dkp_feature_map *map) {
     if (map->halo > 0) dkp_parallel_for(map->blocks, 1, SELECT(map, clear_halo), (void *)map);
 }
 
+void dkp_zero_map(const dkp_feature_map *map) {
+    const size_t bytes = map->scalar == DKP_F32 ? 4 : 2;
+    memset(map->data, 0, (size_t)map->blocks * map->plane_stride * bytes);
+}
+
 void dkp_transpose(const float *matrix, int rows, int columns, float *result) {
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < columns; j++) result[j * rows + i] = matrix[i * columns + j];
@@ -218,9 +270,17 @@ void dkp_upsample_nearest(const dkp_feature_map *x, int row_offset, int column_o
     resample(SELECT(x, upsample_nearest), x, row_offset, column_offset, 0, y);
 }
 
+void dkp_interleave(const dkp_feature_map *parts, const dkp_feature_map *y) {
+    resample(SELECT(y, interleave), parts, 0, 0, 0, y);
+}
+
 void dkp_upsample_nearest_backward(
     const dkp_feature_map *dy, int row_offset, int column_offset, int accumulate, const dkp_feature_map *dx) {
     resample(SELECT(dy, upsample_nearest_backward), dy, row_offset, column_offset, accumulate, dx);
+}
+
+void dkp_average_pool(const dkp_feature_map *x, const dkp_feature_map *y) {
+    resample(SELECT(x, average_pool), x, 0, 0, 0, y);
 }
 
 void dkp_max_pool(const dkp_feature_map *x, const dkp_feature_map *y, uint8_t *choice) {

@@ -2,17 +2,10 @@
 
 // MARK: Activations
 
-// Selects a where the mask is set, else b.
-INLINE void NAME(select)(const MASK *m, const VEC *a, const VEC *b, VEC *r) {
-    MASK x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    MASK z = (*m & x) | (~*m & y);
-    memcpy(r, &z, sizeof z);
-}
-
 INLINE void NAME(logistic)(const VEC *x, VEC *r) {
-    for (int i = 0; i < BLOCK; i++) (*r)[i] = 1.0f / (1.0f + expf(-(*x)[i]));
+    VEC e = -*x;
+    NAME(exponential)(&e, &e);
+    *r = 1.0f / (1.0f + e);
 }
 
 INLINE void NAME(activate)(VEC *v, dkp_activation_kind kind, float slope) {

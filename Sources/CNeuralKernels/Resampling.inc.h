@@ -129,6 +129,21 @@ KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, pt
     }
 }
 
+KERNEL void NAME(interleave)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context; // x: the four parts
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const SCALAR *left = ROW(w->x + 2 * (row & 1), plane, row >> 1);
+        const SCALAR *right = ROW(w->x + 2 * (row & 1) + 1, plane, row >> 1);
+        SCALAR *y = ROW(w->y, plane, row);
+        for (ptrdiff_t c = 0; c < w->x->width; c++) {
+            memcpy(y + 2 * c * BLOCK, left + c * BLOCK, BLOCK * sizeof *y);
+            memcpy(y + (2 * c + 1) * BLOCK, right + c * BLOCK, BLOCK * sizeof *y);
+        }
+    }
+}
+
 KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const Resampling *w = context;
@@ -152,7 +167,24 @@ KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t 
     }
 }
 
-// MARK: Max pooling
+// MARK: Pooling
+
+KERNEL void NAME(average_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Resampling *w = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const SCALAR *upper = ROW(w->x, plane, 2 * row), *lower = ROW(w->x, plane, 2 * row + 1);
+        SCALAR *y = ROW(w->y, plane, row);
+        for (ptrdiff_t c = 0; c < w->y->width; c++) {
+            LOAD(a, upper + 2 * c * BLOCK);
+            LOAD(b, upper + (2 * c + 1) * BLOCK);
+            LOAD(d, lower + 2 * c * BLOCK);
+            LOAD(e, lower + (2 * c + 1) * BLOCK);
+            STORE(y + c * BLOCK, 0.25f * ((a + b) + (d + e)));
+        }
+    }
+}
 
 KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;

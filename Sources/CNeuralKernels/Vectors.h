@@ -50,6 +50,43 @@ INLINE void NAME(store)(SCALAR *p, const VEC *v) {
 #endif
 }
 
+// Selects a where the mask is set, else b.
+INLINE void NAME(select)(const MASK *m, const VEC *a, const VEC *b, VEC *r) {
+    MASK x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    MASK z = (*m & x) | (~*m & y);
+    memcpy(r, &z, sizeof z);
+}
+
+// e^x to about one unit in the last place, for x held to [-87, 88]; NaN stays NaN. x = n ln 2 + f with |f| at most
+// ln 2 / 2, and e^f by the Taylor series, which is short enough there.
+INLINE void NAME(exponential)(const VEC *x, VEC *r) {
+    const VEC low = (VEC){0} - 87.0f, high = (VEC){0} + 88.0f;
+    VEC v = *x;
+    MASK m = v < low;
+    NAME(select)(&m, &low, &v, &v);
+    m = v > high;
+    NAME(select)(&m, &high, &v, &v);
+    // Adding 1.5 * 2^23 rounds to the nearest integer, which then lies in the lowest bits.
+    const VEC shifted = v * 0x1.715476p0f + 0x1.8p23f;
+    const VEC n = shifted - 0x1.8p23f;
+    const VEC f = (v - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
+    VEC p = f * (1.0f / 5040) + 1.0f / 720;
+    p = p * f + 1.0f / 120;
+    p = p * f + 1.0f / 24;
+    p = p * f + 1.0f / 6;
+    p = p * f + 0.5f;
+    p = p * f + 1.0f;
+    p = p * f + 1.0f;
+    BITS bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    VEC scale;
+    memcpy(&scale, &bits, sizeof scale);
+    *r = p * scale;
+}
+
 #define LOAD(v, p) VEC v; NAME(load)((p), &v)
 #define STORE(p, v) do { VEC stored_ = (v); NAME(store)((p), &stored_); } while (0)
 #define ROW(map, plane, row) \

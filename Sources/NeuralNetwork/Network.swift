@@ -16,6 +16,9 @@ public final class Network {
     private let inputChannels: Int
     private let outputActivation: Activation
     private let training: Bool
+    private let block: Int
+    private var vectors: [String: (values: UnsafeMutablePointer<Float>, count: Int)] = [:]
+    private var weightHolders: [Int: any PackedWeights] = [:]
     /// The network's latest result, `[channels, height, width]`.
     public private(set) var result: Tensor<Float>
     private var resultGradient: Tensor<Float>
@@ -28,10 +31,12 @@ public final class Network {
     ///   - output: the node whose map leaves the network, as planar f32.
     ///   - outputActivation: a last nonlinearity, taken in f32: identity or sigmoid.
     ///   - training: whether there will be backward passes; without, memory is reused much more.
-    /// - Throws: ``NeuralNetworkError`` where layers do not fit or oneDNN refuses one.
+    ///   - keepsWeights: whether weights are kept in f32 too, beside their packed form. Without, they can be set but not
+    ///     read, and take no more memory than the precision asks for. Ignored in training, which needs them.
+    /// - Throws: ``NeuralNetworkError`` where layers do not fit, oneDNN refuses one, or memory is short.
     public init(
         _ graph: NetworkGraph, output: NetworkGraph.Node, outputActivation: Activation = .identity,
-        precision: Precision = .fastest, training: Bool
+        precision: Precision = .fastest, training: Bool, keepsWeights: Bool = true
     ) throws(NeuralNetworkError) {
         guard outputActivation == .identity || outputActivation == .sigmoid else {
             throw .shape("the output's activation is identity or sigmoid, not \(outputActivation)")
@@ -40,17 +45,22 @@ public final class Network {
         else { throw .shape("a network needs an input") }
         let compute = try ComputeStream()
         let block = Processor.channelBlock
-        let parameters = ParameterStore(graph.parameters, block: block, training: training)
+        guard graph.entries[output.index].segments.dropLast().allSatisfy({ $0 % block == 0 }) else {
+            throw .shape("the output is a concatenation of maps that are no whole channel blocks: convolve it")
+        }
+        let parameters = try ParameterStore(
+            graph.parameters, block: block, training: training, keepsWeights: keepsWeights || training)
         let planner = try Planner(
             graph, output: output, precision: precision, training: training, parameters: parameters, block: block,
             compute: compute)
-        let memory = PlannedMemory(planner.memory)
+        let memory = try PlannedMemory(planner.memory)
         for operation in planner.operations { try operation.bind(to: memory) }
         self.compute = compute
         self.parameters = parameters
         self.memory = memory
         self.precision = precision
         self.training = training
+        self.block = block
         self.outputActivation = outputActivation
         operations = planner.operations
         input = planner.maps[inputIndex].view(in: memory)
@@ -59,7 +69,14 @@ public final class Network {
         inputChannels = graph.entries[inputIndex].channels
         let shape = graph.shape(of: output)
         result = Tensor(shape: [shape.channels, shape.height, shape.width])
-        resultGradient = result
+        resultGradient = training ? result : Tensor(shape: [0])
+        for (index, entry) in graph.entries.enumerated() {
+            guard case .vector(let name) = entry.layer else { continue }
+            vectors[name] = (memory.floats(planner.maps[index].buffer), entry.channels)
+        }
+        for case let operation as any PackedWeights in operations {
+            weightHolders[operation.weightParameter] = operation
+        }
     }
 
     // MARK: Running
@@ -75,6 +92,15 @@ public final class Network {
             dkp_pack(base, Int32(inputChannels), &input, 0)
         }
         dkp_fill_halo(&input)
+    }
+
+    /// Sets a vector that the graph names, see ``NetworkGraph/vector(name:count:)``; it stays for all later passes.
+    public func setVector(_ name: String, to values: [Float]) throws(NeuralNetworkError) {
+        guard let vector = vectors[name] else { throw .shape("the network has no vector called \(name)") }
+        guard values.count == vector.count else {
+            throw .shape("the vector \(name) has \(vector.count) numbers, not \(values.count)")
+        }
+        for (index, value) in values.enumerated() { vector.values[index] = value }
     }
 
     /// Runs the network on its input; ``result`` holds the outcome.
@@ -119,7 +145,7 @@ public final class Network {
     }
 
     private func markParametersChanged() {
-        for case let convolution as ConvolutionOperation in operations { convolution.weightsAreStale = true }
+        for operation in weightHolders.values { operation.weightsAreStale = true }
     }
 
     // MARK: Parameters and optimiser state
@@ -159,7 +185,11 @@ public final class Network {
     public func parameter(
         _ name: String, _ column: ParameterColumn = .values
     ) throws(NeuralNetworkError) -> Tensor<Float> {
-        parameters.tensor(column.stored, try index(of: name, column))
+        let index = try index(of: name, column)
+        guard parameters.keeps(index) else {
+            throw .parameter("\(name) is kept in packed form only: this network was planned without keeping weights")
+        }
+        return parameters.tensor(column.stored, index)
     }
 
     /// Replaces one parameter. Values are given in the logical shape.
@@ -171,12 +201,37 @@ public final class Network {
         guard value.shape == expected else {
             throw .parameter("\(name) has shape \(expected), not \(value.shape)")
         }
-        parameters.set(column.stored, index, to: value)
+        try set(column.stored, index, to: value)
         markParametersChanged()
     }
 
+    private func set(
+        _ column: ParameterStore.Column, _ index: Int, to value: Tensor<Float>
+    ) throws(NeuralNetworkError) {
+        guard !parameters.keeps(index), let holder = weightHolders[index] else {
+            parameters.set(column, index, to: value)
+            return
+        }
+        let layout = ParameterLayout(parameters.descriptions[index], block: block)
+        if layout.isPlain {
+            try value.withUnsafeBufferPointer { elements throws(NeuralNetworkError) in
+                if let base = elements.baseAddress { try holder.pack(base) }
+            }
+            return
+        }
+        let staging = UnsafeMutablePointer<Float>.allocate(capacity: layout.physicalCount)
+        defer { staging.deallocate() }
+        staging.update(repeating: 0, count: layout.physicalCount)
+        value.withUnsafeBufferPointer { elements in
+            for (element, offset) in zip(elements, layout.elementOffsets) { staging[Int(offset)] = element }
+        }
+        try holder.pack(staging)
+    }
+
     /// Fills every parameter as its layer asks, from one random stream per parameter: adding a layer changes no other.
+    /// The network must keep its weights.
     public func initializeParameters(seed: UInt64) {
+        precondition(parameters.keepsWeights, "a network that keeps no weights is filled by setParameter")
         for (index, description) in parameters.descriptions.enumerated() {
             switch description.initialization {
             case .constant(let value):
@@ -226,8 +281,11 @@ public final class Network {
     /// The convolution implementations that oneDNN chose, with how often each was.
     public var convolutionImplementations: [String: Int] {
         var counts: [String: Int] = [:]
-        for case let convolution as ConvolutionOperation in operations {
-            for name in convolution.implementations { counts[name, default: 0] += 1 }
+        for operation in operations {
+            let names =
+                (operation as? ConvolutionOperation)?.implementations
+                ?? (operation as? EnlargedConvolutionOperation)?.implementations ?? []
+            for name in names { counts[name, default: 0] += 1 }
         }
         return counts
     }

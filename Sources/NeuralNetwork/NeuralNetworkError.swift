@@ -8,6 +8,8 @@ public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
         case shape
         /// A parameter is missing, unknown, or of another shape.
         case parameter
+        /// The system does not give the memory that the network needs.
+        case memory
     }
 
     /// The kind of failure.
@@ -21,6 +23,10 @@ public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
 
     static func shape(_ text: String) -> NeuralNetworkError {
         NeuralNetworkError(code: .shape, description: text)
+    }
+
+    static func memory(_ text: String) -> NeuralNetworkError {
+        NeuralNetworkError(code: .memory, description: text)
     }
 
     static func parameter(_ text: String) -> NeuralNetworkError {

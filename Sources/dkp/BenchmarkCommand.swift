@@ -9,7 +9,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure the engine (for Benchmarks/run).", shouldDisplay: false,
-        subcommands: [TrainingStepBenchmark.self, CheckpointBenchmark.self])
+        subcommands: [TrainingStepBenchmark.self, UNetBenchmark.self, CheckpointBenchmark.self])
 }
 
 /// A report on one line, as Benchmarks/run reads it.
@@ -31,7 +31,7 @@ struct TrainingStepBenchmark: ParsableCommand {
     @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
     @Flag(help: "Print JSON.") var json = false
 
-    private struct Report: Encodable {
+    private struct Report: BenchmarkReport {
         var secondsPerStep: Double
         var peakBytes: Int
         var arenaBytes: Int
@@ -88,19 +88,32 @@ struct TrainingStepBenchmark: ParsableCommand {
             allocations: allocations, precision: precision.rawValue, isNative: precision.isNative,
             parameters: network.trainableParameterCount, threads: threads,
             implementations: network.convolutionImplementations)
+        try report.print(asJSON: json)
+    }
+}
+
+/// What a benchmark of the engine tells.
+protocol BenchmarkReport: Encodable {
+    var secondsPerStep: Double { get }
+    var peakBytes: Int { get }
+    var precision: String { get }
+    var implementations: [String: Int] { get }
+}
+
+extension BenchmarkReport {
+    /// For programs, or for people.
+    func print(asJSON json: Bool) throws {
         if json {
-            print(try benchmarkJSON(report))
+            Swift.print(try benchmarkJSON(self))
         } else {
-            print("\(report.precision): \(report.secondsPerStep) s per step, peak \(report.peakBytes >> 20) MiB")
-            for (name, times) in report.implementations.sorted(by: { $0.key < $1.key }) {
-                print("  \(times) x \(name)")
-            }
+            Swift.print("\(precision): \(secondsPerStep) s per step, peak \(peakBytes >> 20) MiB")
+            for (name, times) in implementations.sorted(by: { $0.key < $1.key }) { Swift.print("  \(times) x \(name)") }
         }
     }
 }
 
 /// A line of /proc/self/status in bytes, e.g. `VmHWM` (peak resident memory); 0 where the system does not tell.
-private func processStatus(_ key: String) -> Int {
+func processStatus(_ key: String) -> Int {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
     for line in text.split(separator: "\n") where line.hasPrefix("\(key):") {
         return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024

@@ -10,6 +10,9 @@ public struct GoldenNumbers: Sendable {
     /// Degradation, losses, kernels, the skip network and the evaluation metrics ("dip.h5").
     public static let dip = GoldenNumbers(fixture: "dip")
 
+    /// Four small U-Nets in the format of weights files, each with examples of what it predicts ("unets.h5").
+    public static let unets = GoldenNumbers(fixture: "unets")
+
     private init(fixture: String) {
         // A missing file shows when a test reads from it, as an error that names it.
         path =

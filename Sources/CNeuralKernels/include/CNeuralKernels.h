@@ -39,13 +39,28 @@ typedef struct {
     float *_Nonnull shift;    // bias - mean * scale
 } dkp_normalization;
 
-/// The length in doubles of the scratch that the two reductions below need.
-size_t dkp_reduction_scratch_length(const dkp_feature_map *_Nonnull map);
+/// The length in doubles of the scratch that the reductions below need for this many channel blocks.
+size_t dkp_reduction_scratch_length(int blocks, int block);
 
 /// Batch statistics of `x`, and from them scale and shift.
 void dkp_batch_statistics(
     const dkp_feature_map *_Nonnull x, const float *_Nonnull weight, const float *_Nonnull bias, float epsilon,
     const dkp_normalization *_Nonnull result, double *_Nonnull scratch);
+
+/// Which channels are normalized together: `groups` runs of `channels / groups` logical channels, each of which lies at
+/// `places[channel]` among the physical ones.
+typedef struct {
+    const int32_t *_Nonnull places;
+    int channels, groups;
+} dkp_group_normalization_layout;
+
+/// The scale and shift of each physical channel (0 for padding) that normalize every group of channels of `x` to mean 0
+/// and variance 1, then apply weight and bias (by physical channel), then, unless `modulation` is null, the factors 1 +
+/// modulation[channel] and the summands modulation[channels + channel] (by logical channel). Scratch as above.
+void dkp_group_normalization(
+    const dkp_feature_map *_Nonnull x, const dkp_group_normalization_layout *_Nonnull layout,
+    const float *_Nonnull weight, const float *_Nonnull bias, const float *_Nullable modulation, float epsilon,
+    float *_Nonnull scale, float *_Nonnull shift, double *_Nonnull scratch);
 
 /// y = activation(x * scale + shift) + residual. `residual` may be null, scale and shift too (meaning 1 and 0).
 void dkp_affine_activation(
@@ -92,6 +107,9 @@ void dkp_upsample_nearest_backward(
     const dkp_feature_map *_Nonnull dy, int row_offset, int column_offset, int accumulate,
     const dkp_feature_map *_Nonnull dx);
 
+/// y[r][c] = parts[2 (r % 2) + c % 2][r / 2][c / 2], from four maps of half the rows and columns.
+void dkp_interleave(const dkp_feature_map *_Nonnull parts, const dkp_feature_map *_Nonnull y);
+
 /// 2 x 2 maximum with stride 2 (a last odd row or column is dropped). `choice` receives which of the four pixels won,
 /// one byte per output scalar, dense.
 void dkp_max_pool(
@@ -99,6 +117,9 @@ void dkp_max_pool(
 void dkp_max_pool_backward(
     const dkp_feature_map *_Nonnull dy, const uint8_t *_Nonnull choice, int accumulate,
     const dkp_feature_map *_Nonnull dx);
+
+/// The mean of each 2 x 2 pixels (a last odd row or column is dropped).
+void dkp_average_pool(const dkp_feature_map *_Nonnull x, const dkp_feature_map *_Nonnull y);
 
 /// product[i][j] = factor * sum over pixels of a[i] b[j]; row-major, channels of a by channels of b. Maps without halo.
 void dkp_channel_product(
@@ -111,6 +132,9 @@ void dkp_channel_transform(
 
 /// The transpose of a row-major rows x columns matrix.
 void dkp_transpose(const float *_Nonnull matrix, int rows, int columns, float *_Nonnull result);
+
+/// Zeroes every pixel of `map`, which has no halo.
+void dkp_zero_map(const dkp_feature_map *_Nonnull map);
 
 /// Zeroes the halo of `map`.
 void dkp_zero_halo(const dkp_feature_map *_Nonnull map);
@@ -137,3 +161,28 @@ void dkp_array_activation(
     const float *_Nonnull x, float *_Nonnull y, size_t count, dkp_activation_kind kind);
 void dkp_array_activation_backward(
     const float *_Nonnull y, const float *_Nonnull dy, float *_Nonnull dx, size_t count, dkp_activation_kind kind);
+
+/// y[row] = matrix[row] . x + bias[row] (+ addend[row]); the matrix is row-major, its number of columns divides by 8.
+void dkp_linear(
+    const void *_Nonnull matrix, dkp_scalar scalar, int rows, int columns, const float *_Nonnull x,
+    const float *_Nonnull bias, const float *_Nullable addend, float *_Nonnull y);
+
+/// Where the heads of an attention lie: physical channels of channel `c` of head `h` at index h * head_channels + c, of
+/// the queries, keys and values among the channels of one map, and of the result in its own.
+typedef struct {
+    int heads, head_channels;
+    const int32_t *_Nonnull query, *_Nonnull key, *_Nonnull value, *_Nonnull result;
+    float factor; // of the scores, before the softmax
+    int workers;  // the most threads that take part; the scratch is as large as they need
+} dkp_attention_layout;
+
+/// The bytes of scratch that dkp_attention needs.
+size_t dkp_attention_scratch_bytes(
+    const dkp_attention_layout *_Nonnull layout, int height, int width, dkp_scalar scalar);
+
+/// y = softmax(factor q' k) v over all pixels, head by head; the scores of a few queries at a time exist in f32, never
+/// all of them. Maps without halo. Products take bf16 operands where maps are bf16 and the processor has bf16 products,
+/// else f32 ones; sums are f32. The padding channels of y are left alone.
+void dkp_attention(
+    const dkp_feature_map *_Nonnull qkv, const dkp_attention_layout *_Nonnull layout,
+    const dkp_feature_map *_Nonnull y, void *_Nonnull scratch);

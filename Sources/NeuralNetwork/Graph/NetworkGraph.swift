@@ -13,12 +13,16 @@ public struct NetworkGraph: Sendable {
     public enum Padding: Sendable, Hashable {
         /// By zeros, this many on every side.
         case zero(Int)
+        /// By zeros, this many behind the last row and column.
+        case zeroBehind(Int)
         /// By the image mirrored about its edge pixels, this many on every side.
         case reflection(Int)
 
-        var amount: Int {
+        /// Rows above and below, or columns left and right, together.
+        var total: Int {
             switch self {
-            case .zero(let amount), .reflection(let amount): amount
+            case .zero(let amount), .reflection(let amount): 2 * amount
+            case .zeroBehind(let amount): amount
             }
         }
     }
@@ -41,6 +45,15 @@ public struct NetworkGraph: Sendable {
         case concatenation
         /// Inputs theta, phi, g: theta (phi' g) / pixels of g.
         case linearAttention
+
+        // For inference only.
+        case vector(name: String)
+        /// Inputs: the vector, then the addend where there is one.
+        case linear(Linear)
+        /// Inputs: the map, then the modulation where there is one.
+        case groupNormalization(GroupNormalization)
+        case averagePool
+        case attention(Attention)
     }
 
     struct Convolution: Sendable {
@@ -49,6 +62,10 @@ public struct NetworkGraph: Sendable {
         var padding: Padding
         var weight: Int
         var bias: Int?
+        /// Whether a vector added to the bias is the second input.
+        var hasBiasVector = false
+        /// Whether a map added to the result is the last input.
+        var hasResidual = false
     }
 
     struct BatchNormalization: Sendable {
@@ -68,12 +85,14 @@ public struct NetworkGraph: Sendable {
         var segments: [Int]
         var height: Int
         var width: Int
+        /// A vector is a map of one pixel that is kept in f32.
+        var isVector = false
         var channels: Int { segments.reduce(0, +) }
     }
 
-    private(set) var entries: [Entry] = []
+    var entries: [Entry] = []
     /// The parameters in the order in which their layers were added.
-    public private(set) var parameters: [ParameterDescription] = []
+    public internal(set) var parameters: [ParameterDescription] = []
 
     /// An empty network.
     public init() {}
@@ -92,39 +111,59 @@ public struct NetworkGraph: Sendable {
         return add(.input, [], segments: [channels], height: height, width: width)
     }
 
-    /// A two-dimensional cross-correlation; height out = floor((height + 2 padding - kernelSize) / stride) + 1.
+    /// A two-dimensional cross-correlation; height out = floor((height + padding - kernelSize) / stride) + 1, padding that
+    /// of both sides.
     ///
     /// Parameters `name.weight` [outChannels, inChannels, kernelSize, kernelSize] and, if wanted, `name.bias`
     /// [outChannels]. A bias in front of a batch normalization has no effect: leave it out there.
+    ///
+    /// - Parameters:
+    ///   - biasVector: a vector of outChannels numbers, added at every pixel. Inference only.
+    ///   - residual: a map added to the result, of the result's shape. Inference only.
+    ///   - weightRank: the axes of `name.weight`, of which a 1 x 1 convolution may leave out the last one (as PyTorch's
+    ///     `Conv1d` does) or the last two (`Linear`).
     public mutating func conv2d(
         _ x: Node, name: String, outChannels: Int, kernelSize: Int, stride: Int = 1, padding: Padding = .zero(0),
-        bias: Bool
+        bias: Bool, biasVector: Node? = nil, adding residual: Node? = nil, weightRank: Int = 4
     ) throws(NeuralNetworkError) -> Node {
         let entry = entries[x.index]
-        let height = (entry.height + 2 * padding.amount - kernelSize) / stride + 1
-        let width = (entry.width + 2 * padding.amount - kernelSize) / stride + 1
-        guard outChannels > 0, kernelSize > 0, stride > 0, height > 0, width > 0,
-            entry.height + 2 * padding.amount >= kernelSize, entry.width + 2 * padding.amount >= kernelSize
+        guard outChannels > 0, kernelSize > 0, stride > 0, entry.height + padding.total >= kernelSize,
+            entry.width + padding.total >= kernelSize
         else {
             throw .shape(
                 "\(name): a \(kernelSize) x \(kernelSize) convolution does not fit a map of "
                     + "\(entry.height) x \(entry.width)")
         }
+        guard weightRank == 4 || kernelSize == 1 && (2...3).contains(weightRank) else {
+            throw .shape("\(name): the weight of a \(kernelSize) x \(kernelSize) convolution has four axes")
+        }
+        let height = (entry.height + padding.total - kernelSize) / stride + 1
+        let width = (entry.width + padding.total - kernelSize) / stride + 1
+        if let residual, !has(residual, segments: [outChannels], height: height, width: width) {
+            throw .shape("\(name): the residual's shape differs from the result's")
+        }
+        if let biasVector, !has(biasVector, segments: [outChannels], height: 1, width: 1) || !bias {
+            throw .shape("\(name): a bias vector has as many numbers as there are output channels, and needs a bias")
+        }
         let fanIn = entry.channels * kernelSize * kernelSize
+        let initialization = ParameterDescription.Initialization.uniform(bound: 1 / Float(fanIn).squareRoot())
         let weight = addParameter(
             ParameterDescription(
-                name: "\(name).weight", shape: [outChannels, entry.channels, kernelSize, kernelSize],
-                initialization: .uniform(bound: 1 / Float(fanIn).squareRoot()), inputSegments: entry.segments))
+                name: "\(name).weight",
+                shape: Array([outChannels, entry.channels, kernelSize, kernelSize].prefix(weightRank)),
+                initialization: initialization, inputSegments: entry.segments))
         let biasParameter =
             bias
             ? addParameter(
                 ParameterDescription(
-                    name: "\(name).bias", shape: [outChannels],
-                    initialization: .uniform(bound: 1 / Float(fanIn).squareRoot()), inputSegments: []))
+                    name: "\(name).bias", shape: [outChannels], initialization: initialization, inputSegments: []))
             : nil
         let layer = Convolution(
-            kernelSize: kernelSize, stride: stride, padding: padding, weight: weight, bias: biasParameter)
-        return add(.convolution(layer), [x], segments: [outChannels], height: height, width: width)
+            kernelSize: kernelSize, stride: stride, padding: padding, weight: weight, bias: biasParameter,
+            hasBiasVector: biasVector != nil, hasResidual: residual != nil)
+        return add(
+            .convolution(layer), [x, biasVector, residual].compactMap { $0 }, segments: [outChannels], height: height,
+            width: width)
     }
 
     /// Batch normalization over the pixels of the one image, then an activation, then a residual added.
@@ -162,7 +201,8 @@ public struct NetworkGraph: Sendable {
     public mutating func activation(_ x: Node, _ activation: Activation) -> Node {
         let entry = entries[x.index]
         return add(
-            .activation(activation), [x], segments: entry.segments, height: entry.height, width: entry.width)
+            .activation(activation), [x], segments: entry.segments, height: entry.height, width: entry.width,
+            isVector: entry.isVector)
     }
 
     /// Twofold enlargement, cropped to `height` x `width` about the centre when these are given.
@@ -219,15 +259,22 @@ public struct NetworkGraph: Sendable {
             .linearAttention, [theta, phi, g], segments: value.segments, height: query.height, width: query.width)
     }
 
-    private mutating func add(
-        _ layer: Layer, _ inputs: [Node], segments: [Int], height: Int, width: Int
+    func has(_ node: Node, segments: [Int], height: Int, width: Int) -> Bool {
+        let entry = entries[node.index]
+        return entry.segments == segments && entry.height == height && entry.width == width
+    }
+
+    mutating func add(
+        _ layer: Layer, _ inputs: [Node], segments: [Int], height: Int, width: Int, isVector: Bool = false
     ) -> Node {
         entries.append(
-            Entry(layer: layer, inputs: inputs.map(\.index), segments: segments, height: height, width: width))
+            Entry(
+                layer: layer, inputs: inputs.map(\.index), segments: segments, height: height, width: width,
+                isVector: isVector))
         return Node(index: entries.count - 1)
     }
 
-    private mutating func addParameter(_ parameter: ParameterDescription) -> Int {
+    mutating func addParameter(_ parameter: ParameterDescription) -> Int {
         parameters.append(parameter)
         return parameters.count - 1
     }
@@ -244,7 +291,8 @@ public struct ParameterDescription: Sendable {
 
     /// The name, as in the state dict of the PyTorch original.
     public let name: String
-    /// `[out, in, height, width]` for convolution weights, `[channels]` otherwise.
+    /// `[out, in, height, width]` for convolution weights (the last axes may be left out where they are 1), `[out, in]`
+    /// for those of linear layers, `[channels]` otherwise.
     public let shape: [Int]
     /// The value at the start.
     public let initialization: Initialization
@@ -255,4 +303,7 @@ public struct ParameterDescription: Sendable {
 
     /// The number of elements.
     public var count: Int { shape.reduce(1, *) }
+
+    /// Whether this is a matrix of weights, from input channels to output channels.
+    var isWeight: Bool { shape.count > 1 }
 }

@@ -1,17 +1,20 @@
 import COneDNN
 
 /// The geometry of a convolution as oneDNN sees it: physical channels and a physical plane, halos included.
-struct ConvolutionGeometry: Hashable {
+struct ConvolutionGeometry {
     var inChannels: Int
     var outChannels: Int
     var inHeight: Int
     var inWidth: Int
     var kernelSize: Int
     var stride: Int
-    var zeroPadding: Int
+    /// Rows of zeros above and below.
+    var rowPadding: (before: Int, behind: Int)
+    /// Columns of zeros left and right.
+    var columnPadding: (before: Int, behind: Int)
 
-    var outHeight: Int { (inHeight + 2 * zeroPadding - kernelSize) / stride + 1 }
-    var outWidth: Int { (inWidth + 2 * zeroPadding - kernelSize) / stride + 1 }
+    var outHeight: Int { (inHeight + rowPadding.before + rowPadding.behind - kernelSize) / stride + 1 }
+    var outWidth: Int { (inWidth + columnPadding.before + columnPadding.behind - kernelSize) / stride + 1 }
     var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
 }
 
@@ -29,13 +32,15 @@ struct ConvolutionDescriptions {
     /// - Parameters:
     ///   - type: the scalar type of feature maps and weights.
     ///   - outputType: the scalar type of the result; gradients of it have `type`.
+    ///   - residualType: the scalar type of a map that the forward pass adds, if there is one.
     init(
-        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t, block: Int,
-        hasBias: Bool, training: Bool, needsInputGradient: Bool, on compute: ComputeStream
+        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t,
+        residualType: dnnl_data_type_t? = nil, block: Int, hasBias: Bool, training: Bool, needsInputGradient: Bool,
+        on compute: ComputeStream
     ) throws(NeuralNetworkError) {
         self.geometry = geometry
         var maker = try DescriptionMaker(geometry, type: type, block: block, hasBias: hasBias, compute: compute)
-        forward = try maker.forward(outputType: outputType, training: training)
+        forward = try maker.forward(outputType: outputType, residualType: residualType, training: training)
         guard training else { return }
         // oneDNN wants, as a hint for the backward passes, a forward pass with the scalar types that they have.
         let hint = outputType == type ? forward : try maker.forward(outputType: type, training: true)
@@ -70,7 +75,8 @@ private struct DescriptionMaker {
     var weights: dnnl_memory_desc_t
     var bias: dnnl_memory_desc_t
     let strides: [Int64]
-    let padding: [Int64]
+    let paddingBefore: [Int64]
+    let paddingBehind: [Int64]
 
     init(
         _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, block: Int, hasBias: Bool, compute: ComputeStream
@@ -86,7 +92,8 @@ private struct DescriptionMaker {
         weights = try MemoryDescription(dimensions: geometry.weightShape, type: type, tag: dnnl_format_tag_any).value
         bias = try MemoryDescription(dimensions: [geometry.outChannels], type: dnnl_f32, tag: dnnl_x).value
         strides = [Int64](repeating: Int64(geometry.stride), count: 2)
-        padding = [Int64](repeating: Int64(geometry.zeroPadding), count: 2)
+        paddingBefore = [Int64(geometry.rowPadding.before), Int64(geometry.columnPadding.before)]
+        paddingBehind = [Int64(geometry.rowPadding.behind), Int64(geometry.columnPadding.behind)]
     }
 
     private func result(_ type: dnnl_data_type_t) throws(NeuralNetworkError) -> dnnl_memory_desc_t {
@@ -96,22 +103,27 @@ private struct DescriptionMaker {
     }
 
     mutating func forward(
-        outputType: dnnl_data_type_t, training: Bool
+        outputType: dnnl_data_type_t, residualType: dnnl_data_type_t? = nil, training: Bool
     ) throws(NeuralNetworkError) -> PrimitiveDescription {
         var result = try result(outputType)
         var description = dnnl_convolution_desc_t()
         let kind = training ? dnnl_forward_training : dnnl_forward_inference
-        let (strides, padding) = (strides, padding)
+        let (strides, before, behind) = (strides, paddingBefore, paddingBehind)
         var (source, weights) = (source, weights)
         try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
             try check(
                 dnnl_convolution_forward_desc_init(
-                    &description, kind, dnnl_convolution_direct, &source, &weights, bias, &result, strides, padding,
-                    padding),
+                    &description, kind, dnnl_convolution_direct, &source, &weights, bias, &result, strides, before,
+                    behind),
                 "convolution \(geometry)")
         }
+        let residual = try residualType.map { type throws(NeuralNetworkError) in try self.result(type) }
         return try PrimitiveDescription.make("convolution \(geometry)") { handle, attributes in
-            dnnl_primitive_desc_create(&handle, &description, attributes, compute.engine, nil)
+            if var addend = residual {
+                let status = PrimitiveDescription.addition(of: &addend, to: attributes)
+                guard status == dnnl_success else { return status }
+            }
+            return dnnl_primitive_desc_create(&handle, &description, attributes, compute.engine, nil)
         }
     }
 
@@ -120,7 +132,8 @@ private struct DescriptionMaker {
         var description = dnnl_convolution_desc_t()
         try check(
             dnnl_convolution_backward_data_desc_init(
-                &description, dnnl_convolution_direct, &source, &weights, &result, strides, padding, padding),
+                &description, dnnl_convolution_direct, &source, &weights, &result, strides, paddingBefore,
+                paddingBehind),
             "convolution backward data \(geometry)")
         return try PrimitiveDescription.make("convolution backward data \(geometry)") {
             dnnl_primitive_desc_create(&$0, &description, $1, compute.engine, hint.handle)
@@ -134,13 +147,13 @@ private struct DescriptionMaker {
             dimensions: geometry.weightShape, type: dnnl_f32, tag: dnnl_format_tag_any
         ).value
         var description = dnnl_convolution_desc_t()
-        let (strides, padding) = (strides, padding)
+        let (strides, before, behind) = (strides, paddingBefore, paddingBehind)
         var source = source
         try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
             try check(
                 dnnl_convolution_backward_weights_desc_init(
-                    &description, dnnl_convolution_direct, &source, &gradient, bias, &result, strides, padding,
-                    padding),
+                    &description, dnnl_convolution_direct, &source, &gradient, bias, &result, strides, before,
+                    behind),
                 "convolution backward weights \(geometry)")
         }
         return try PrimitiveDescription.make("convolution backward weights \(geometry)") {

@@ -47,6 +47,13 @@ struct MemoryDescription {
         self.value = value
     }
 
+    /// The same layout with another scalar type.
+    func with(type: dnnl_data_type_t) -> MemoryDescription {
+        var other = self
+        other.value.data_type = type
+        return other
+    }
+
     var byteCount: Int { withUnsafePointer(to: value) { dnnl_memory_desc_get_size($0) } }
 
     static func == (left: MemoryDescription, right: MemoryDescription) -> Bool {
@@ -99,6 +106,30 @@ final class PrimitiveDescription {
         guard let handle else { throw .library(call(), status: "no description") }
         return PrimitiveDescription(handle)
     }
+
+    /// The change of a memory's layout and scalar type.
+    static func reorder(
+        _ from: MemoryDescription, to layout: MemoryDescription, name: String, on compute: ComputeStream
+    ) throws(NeuralNetworkError) -> PrimitiveDescription {
+        var source = from.value
+        var target = layout.value
+        return try make("reorder of \(name)") {
+            dnnl_reorder_primitive_desc_create(&$0, &source, compute.engine, &target, compute.engine, $1)
+        }
+    }
+
+    /// Lets the primitive add a tensor to its result; it comes as the argument ``addend``.
+    static func addition(of addend: inout dnnl_memory_desc_t, to attributes: dnnl_primitive_attr_t) -> dnnl_status_t {
+        var operations: dnnl_post_ops_t?
+        var status = dnnl_post_ops_create(&operations)
+        guard status == dnnl_success, let operations else { return status }
+        defer { dnnl_post_ops_destroy(operations) }
+        status = dnnl_post_ops_append_binary(operations, dnnl_binary_add, &addend)
+        guard status == dnnl_success else { return status }
+        return dnnl_primitive_attr_set_post_ops(attributes, operations)
+    }
+
+    static let addend = DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1
 
     /// The layout of one of the primitive's arguments, e.g. `dnnl_query_weights_md`.
     func memory(_ query: dnnl_query_t) -> MemoryDescription {

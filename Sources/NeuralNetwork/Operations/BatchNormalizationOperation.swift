@@ -40,11 +40,7 @@ final class BatchNormalizationOperation: Operation {
         dxPlan = dx
         self.residualGradient = residualGradient
         statisticsBuffer = planner.memory.persistentBuffer(byteCount: 4 * x.geometry.physicalChannels * 4)
-        var shape = dkp_feature_map(
-            data: UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped, plane_stride: 0, row_stride: 0,
-            blocks: Int32(x.geometry.blocks), height: 0, width: 0, halo: 0, scalar: DKP_F32,
-            block: Int32(x.geometry.block))
-        scratchBuffer = planner.memory.buffer(byteCount: dkp_reduction_scratch_length(&shape) * 8)
+        scratchBuffer = planner.memory.buffer(byteCount: x.geometry.reductionScratchLength * 8)
         let forward = MemoryPlan.Moment.forward(operation)
         for map in [x, y, residual].compactMap({ $0 }) { planner.memory.use(map.buffer, at: forward) }
         planner.memory.use(scratchBuffer, at: forward)

@@ -7,8 +7,10 @@ import COneDNN
 /// padding over the physical plane. A 1 x 1 convolution runs over the halo as well: what it writes there is never read,
 /// and the gradient there is zero.
 ///
+/// A residual is added as oneDNN's convolution writes its result, and a bias vector on the way to it.
+///
 /// Where the processor lacks bf16, bf16 maps are widened to f32 staging buffers around the same f32 primitives.
-final class ConvolutionOperation: Operation {
+final class ConvolutionOperation: Operation, PackedWeights {
     private let compute: ComputeStream
     private let parameters: ParameterStore
     private let layer: NetworkGraph.Convolution
@@ -18,6 +20,8 @@ final class ConvolutionOperation: Operation {
     private let y: MapPlan
     private let dy: MapPlan?
     private let dx: GradientTarget?
+    private let biasVector: MapPlan?
+    private let residual: MapPlan?
 
     private let forwardWeights: MemoryPlan.Buffer
     private var backwardWeights: MemoryPlan.Buffer?
@@ -26,6 +30,8 @@ final class ConvolutionOperation: Operation {
     private var roundedWeights: MemoryPlan.Buffer?
     private var stagedInput: MemoryPlan.Buffer?
     private var stagedOutput: MemoryPlan.Buffer?
+    private var stagedResidual: MemoryPlan.Buffer?
+    private var summedBias: MemoryPlan.Buffer?
     private var dilatedGradient: MemoryPlan.Buffer?
     private let scratch: MemoryPlan.Buffer
 
@@ -42,7 +48,8 @@ final class ConvolutionOperation: Operation {
 
     init(
         _ layer: NetworkGraph.Convolution, x: MapPlan, y: MapPlan, dy: MapPlan?, dx: GradientTarget?,
-        parameters: ParameterStore, planner: inout Planner, operation: Int
+        biasVector: MapPlan? = nil, residual: MapPlan? = nil, parameters: ParameterStore, planner: inout Planner,
+        operation: Int
     ) throws(NeuralNetworkError) {
         self.layer = layer
         self.parameters = parameters
@@ -50,6 +57,8 @@ final class ConvolutionOperation: Operation {
         self.y = y
         self.dy = dy
         self.dx = dx
+        self.biasVector = biasVector
+        self.residual = residual
         precision = planner.precision
         compute = planner.compute
         let type = precision.isNative ? precision.dataType : dnnl_f32
@@ -57,20 +66,36 @@ final class ConvolutionOperation: Operation {
         let geometry = ConvolutionGeometry(
             inChannels: x.geometry.physicalChannels, outChannels: y.geometry.physicalChannels,
             inHeight: x.geometry.physicalHeight, inWidth: x.geometry.physicalWidth, kernelSize: layer.kernelSize,
-            stride: layer.stride, zeroPadding: layer.zeroPadding)
+            stride: layer.stride, rowPadding: layer.zeroPadding,
+            columnPadding: layer.zeroPadding)
         descriptions = try ConvolutionDescriptions(
-            geometry, type: type, outputType: outputType, block: planner.block, hasBias: layer.bias != nil,
-            training: dy != nil, needsInputGradient: dx != nil, on: compute)
+            geometry, type: type, outputType: outputType, residualType: residual.map { _ in type },
+            block: planner.block, hasBias: layer.bias != nil, training: dy != nil, needsInputGradient: dx != nil,
+            on: compute)
         let forwardLayout = descriptions.forward.memory(dnnl_query_weights_md)
         forwardWeights = planner.memory.persistentBuffer(byteCount: forwardLayout.byteCount)
         scratch = planner.memory.buffer(byteCount: descriptions.scratchByteCount)
         planner.memory.use(scratch, at: .forward(operation))
         planner.memory.use(x.buffer, at: .forward(operation))
         planner.memory.use(y.buffer, at: .forward(operation))
+        if let residual { planner.memory.use(residual.buffer, at: .forward(operation)) }
+        if let biasVector {
+            let sum = planner.memory.buffer(byteCount: geometry.outChannels * 4)
+            planner.memory.use(sum, at: .forward(operation))
+            planner.memory.use(biasVector.buffer, at: .forward(operation))
+            summedBias = sum
+        }
         if isEmulated {
-            let rounded = planner.memory.buffer(byteCount: geometry.weightShape.reduce(4, *))
-            planner.memory.use(rounded, at: .forward(operation))
-            roundedWeights = rounded
+            if parameters.keeps(layer.weight) {
+                let rounded = planner.memory.buffer(byteCount: geometry.weightShape.reduce(4, *))
+                planner.memory.use(rounded, at: .forward(operation))
+                roundedWeights = rounded
+            }
+            if let residual {
+                let staged = planner.memory.buffer(byteCount: residual.geometry.scalarCount * 4)
+                planner.memory.use(staged, at: .forward(operation))
+                stagedResidual = staged
+            }
             let input = planner.memory.buffer(byteCount: x.geometry.scalarCount * 4)
             let output = planner.memory.buffer(byteCount: y.geometry.scalarCount * 4)
             planner.memory.use(input, at: .forward(operation))
@@ -119,12 +144,8 @@ final class ConvolutionOperation: Operation {
     func bind(to memory: PlannedMemory) throws(NeuralNetworkError) {
         self.memory = memory
         let forward = descriptions.forward
-        let plain = try MemoryDescription(
-            dimensions: descriptions.geometry.weightShape, type: dnnl_f32, tag: dnnl_oihw)
-        let master = roundedWeights.map { memory.pointer(to: $0) } ?? UnsafeMutableRawPointer(weights)
         let packed = try MemoryView(
             forward.memory(dnnl_query_weights_md), at: memory.pointer(to: forwardWeights), on: compute)
-        packing = [try reorder(plain, master, to: forward.memory(dnnl_query_weights_md), packed)]
 
         let input = stagedInput.map { memory.pointer(to: $0) } ?? x.physicalPointer(in: memory)
         let output = stagedOutput.map { memory.pointer(to: $0) } ?? y.physicalPointer(in: memory)
@@ -137,10 +158,20 @@ final class ConvolutionOperation: Operation {
         if let bias = layer.bias {
             let layout = try MemoryDescription(
                 dimensions: [descriptions.geometry.outChannels], type: dnnl_f32, tag: dnnl_x)
-            arguments.append((DNNL_ARG_BIAS, try MemoryView(layout, at: parameters.values(bias), on: compute)))
+            let values = summedBias.map { memory.floats($0) } ?? parameters.values(bias)
+            arguments.append((DNNL_ARG_BIAS, try MemoryView(layout, at: values, on: compute)))
+        }
+        if let residual {
+            let addend = stagedResidual.map { memory.pointer(to: $0) } ?? residual.physicalPointer(in: memory)
+            let type = precision.isNative ? precision.dataType : dnnl_f32
+            let layout = forward.memory(dnnl_query_dst_md).with(type: type)
+            arguments.append((PrimitiveDescription.addend, try MemoryView(layout, at: addend, on: compute)))
         }
         forwardPass = try Primitive(forward, name: name, arguments: arguments)
-        try bindBackward(plain: plain, master: master, input: input, memory: memory)
+        guard parameters.keeps(layer.weight) else { return }
+        let master = roundedWeights.map { memory.pointer(to: $0) } ?? UnsafeMutableRawPointer(weights)
+        packing = [try reorder(plainLayout(), master, to: forward.memory(dnnl_query_weights_md), packed)]
+        try bindBackward(plain: plainLayout(), master: master, input: input, memory: memory)
     }
 
     private func bindBackward(
@@ -199,6 +230,28 @@ final class ConvolutionOperation: Operation {
         }
     }
 
+    private func plainLayout() throws(NeuralNetworkError) -> MemoryDescription {
+        try MemoryDescription(dimensions: descriptions.geometry.weightShape, type: dnnl_f32, tag: dnnl_oihw)
+    }
+
+    var weightParameter: Int { layer.weight }
+
+    func pack(_ plain: UnsafePointer<Float>) throws(NeuralNetworkError) {
+        guard let memory else { preconditionFailure("weights are packed before the operation is bound") }
+        let layout = descriptions.forward.memory(dnnl_query_weights_md)
+        let packed = try MemoryView(layout, at: memory.pointer(to: forwardWeights), on: compute)
+        guard isEmulated else {
+            // oneDNN takes sources as mutable too, and only reads them.
+            try reorder(plainLayout(), UnsafeMutablePointer(mutating: plain), to: layout, packed).run(on: compute)
+            return
+        }
+        let count = descriptions.geometry.weightShape.reduce(1, *)
+        let rounded = UnsafeMutablePointer<Float>.allocate(capacity: count)
+        defer { rounded.deallocate() }
+        dkp_round_to_bf16(plain, rounded, count)
+        try reorder(plainLayout(), rounded, to: layout, packed).run(on: compute)
+    }
+
     func forward(training: Bool) throws(NeuralNetworkError) {
         if weightsAreStale {
             if let roundedWeights, let memory {
@@ -209,6 +262,7 @@ final class ConvolutionOperation: Operation {
             weightsAreStale = false
         }
         stageInput()
+        sumBias()
         try forwardPass?.run(on: compute)
         if let stagedOutput, let memory {
             let target = y.physicalPointer(in: memory)
@@ -246,8 +300,22 @@ final class ConvolutionOperation: Operation {
     private var name: String { parameters.descriptions[layer.weight].name }
     private var weights: UnsafeMutablePointer<Float> { parameters.values(layer.weight) }
 
+    private func sumBias() {
+        guard let summedBias, let biasVector, let bias = layer.bias, let memory else { return }
+        let sums = memory.floats(summedBias)
+        let values = parameters.values(bias)
+        let addends = memory.floats(biasVector.buffer)
+        for channel in 0..<descriptions.geometry.outChannels { sums[channel] = values[channel] + addends[channel] }
+    }
+
     private func stageInput() {
-        guard let stagedInput, let memory else { return }
+        guard let memory else { return }
+        if let stagedResidual, let residual {
+            dkp_convert_to_f32(
+                residual.physicalPointer(in: memory).assumingMemoryBound(to: UInt16.self),
+                memory.floats(stagedResidual), residual.geometry.scalarCount)
+        }
+        guard let stagedInput else { return }
         dkp_convert_to_f32(
             x.physicalPointer(in: memory).assumingMemoryBound(to: UInt16.self), memory.floats(stagedInput),
             x.geometry.scalarCount)
@@ -262,8 +330,9 @@ final class ConvolutionOperation: Operation {
             gradient.scalar = DKP_F32
         }
         let geometry = descriptions.geometry
-        let height = geometry.inHeight - geometry.kernelSize + 1 + 2 * geometry.zeroPadding
-        let width = geometry.inWidth - geometry.kernelSize + 1 + 2 * geometry.zeroPadding
+        let (rows, columns) = (geometry.rowPadding, geometry.columnPadding)
+        let height = geometry.inHeight - geometry.kernelSize + 1 + rows.before + rows.behind
+        let width = geometry.inWidth - geometry.kernelSize + 1 + columns.before + columns.behind
         let rowStride = width * Int(gradient.block)
         var dilated = dkp_feature_map(
             data: memory.pointer(to: dilatedGradient), plane_stride: height * rowStride, row_stride: rowStride,
@@ -288,12 +357,7 @@ final class ConvolutionOperation: Operation {
     private func reorder(
         _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView
     ) throws(NeuralNetworkError) -> Primitive {
-        var sourceLayout = from.value
-        var targetLayout = layout.value
-        let engine = compute.engine
-        let description = try PrimitiveDescription.make("reorder of \(name)") {
-            dnnl_reorder_primitive_desc_create(&$0, &sourceLayout, engine, &targetLayout, engine, $1)
-        }
+        let description = try PrimitiveDescription.reorder(from, to: layout, name: name, on: compute)
         var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
         if description.scratchByteCount > 0 { arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description))) }
         return try Primitive(description, name: "reorder of \(name)", arguments: arguments)
@@ -304,11 +368,14 @@ extension NetworkGraph.Convolution {
     /// The halo that the input map must carry; nil if any will do.
     var requiredHalo: Int? {
         if case .reflection(let amount) = padding, amount > 0 { return amount }
-        return kernelSize == 1 && stride == 1 && padding.amount == 0 ? nil : 0
+        return kernelSize == 1 && stride == 1 && padding.total == 0 ? nil : 0
     }
 
-    var zeroPadding: Int {
-        if case .zero(let amount) = padding { return amount }
-        return 0
+    var zeroPadding: (before: Int, behind: Int) {
+        switch padding {
+        case .zero(let amount): (amount, amount)
+        case .zeroBehind(let amount): (0, amount)
+        case .reflection: (0, 0)
+        }
     }
 }

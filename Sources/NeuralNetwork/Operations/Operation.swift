@@ -8,6 +8,21 @@ protocol Operation: AnyObject {
     func backward() throws(NeuralNetworkError)
 }
 
+extension Operation {
+    /// Inference-only operations have no backward pass; the planner keeps them out of networks that are trained.
+    func backward() {}
+}
+
+/// An operation that holds weights in its own layout.
+protocol PackedWeights: Operation {
+    /// The parameter that the weights are.
+    var weightParameter: Int { get }
+    /// Set when the master weights have changed since they were last packed.
+    var weightsAreStale: Bool { get set }
+    /// Takes weights that nobody else keeps: f32, row-major, channels padded to whole blocks.
+    func pack(_ plain: UnsafePointer<Float>) throws(NeuralNetworkError)
+}
+
 /// Where an operation writes the gradient of an input: the first writer of a step stores, later ones add.
 struct GradientTarget {
     let map: MapPlan

@@ -8,6 +8,8 @@ final class MapOperation: Operation {
         /// Also how a map gets a halo that it was not produced with.
         case window(rowOffset: Int32, columnOffset: Int32)
         case maxPool
+        /// Inference only.
+        case averagePool
     }
 
     private let kind: Kind
@@ -61,6 +63,7 @@ final class MapOperation: Operation {
         case .window(let row, let column): dkp_copy_window(&x, row, column, 0, &y)
         case .maxPool:
             if let choice { dkp_max_pool(&x, &y, choice) }
+        case .averagePool: dkp_average_pool(&x, &y)
         }
         dkp_fill_halo(&y)
     }
@@ -79,6 +82,7 @@ final class MapOperation: Operation {
             case .window(let row, let column): dkp_copy_window(&dy, -row, -column, accumulate, target)
             case .maxPool:
                 if let choice { dkp_max_pool_backward(&dy, choice, accumulate, target) }
+            case .averagePool: break
             }
         }
     }

@@ -16,6 +16,8 @@ struct MapGeometry: Equatable {
     var rowStride: Int { physicalWidth * block }
     var planeStride: Int { physicalHeight * rowStride }
     var scalarCount: Int { blocks * planeStride }
+    /// Doubles that sums over the pixels of each channel need.
+    var reductionScratchLength: Int { dkp_reduction_scratch_length(Int32(blocks), Int32(block)) }
 }
 
 /// How logical channels lie among physical ones when every segment starts at a block of its own.
@@ -65,11 +67,11 @@ struct PlannedMemory {
     let plan: MemoryPlan
     let arena: Arena
 
-    init(_ plan: MemoryPlan) {
+    init(_ plan: MemoryPlan) throws(NeuralNetworkError) {
         var plan = plan
         plan.place()
         self.plan = plan
-        arena = Arena(byteCount: plan.byteCount)
+        arena = try Arena(byteCount: plan.byteCount)
     }
 
     func pointer(to buffer: MemoryPlan.Buffer) -> UnsafeMutableRawPointer { arena.base + plan.offset(of: buffer) }

@@ -5,6 +5,8 @@ import Tensors
 ///
 /// Channels are padded to whole blocks, so that the arrays can be handed to oneDNN as they are; padding has zero value,
 /// zero gradient, and so stays zero under Adam. ``Tensor``s that come in and go out have the logical shapes.
+///
+/// A large network that is only run keeps no weights here: its operations have them, packed.
 final class ParameterStore {
     private struct Slot {
         var offset: Int
@@ -22,51 +24,36 @@ final class ParameterStore {
     /// The number of Adam steps taken.
     var stepCount: Int64 = 0
 
-    init(_ descriptions: [ParameterDescription], block: Int, training: Bool) {
+    /// Whether weights are here too, not only biases and the like.
+    let keepsWeights: Bool
+
+    init(
+        _ descriptions: [ParameterDescription], block: Int, training: Bool, keepsWeights: Bool
+    ) throws(NeuralNetworkError) {
         self.descriptions = descriptions
+        self.keepsWeights = keepsWeights
         var slots = [Slot?](repeating: nil, count: descriptions.count)
         var offset = 0
         var trainableCount = 0
         for trainable in [true, false] {
             for (index, description) in descriptions.enumerated() where description.isTrainable == trainable {
-                var slot = Self.slot(for: description, block: block)
-                slot.offset = offset
-                offset += (slot.physicalShape.reduce(1, *) + 15) / 16 * 16
-                slots[index] = slot
+                let isKept = keepsWeights || !description.isWeight
+                let layout = ParameterLayout(description, block: block)
+                slots[index] = Slot(
+                    offset: offset, physicalShape: layout.physicalShape,
+                    elementOffsets: isKept ? layout.elementOffsets : [])
+                if isKept { offset += (layout.physicalCount + 15) / 16 * 16 }
             }
             if trainable { trainableCount = offset }
         }
         self.slots = slots.compactMap { $0 }
         self.trainableCount = trainableCount
         count = offset
-        arena = Arena(byteCount: (count + (training ? 3 * trainableCount : 0)) * MemoryLayout<Float>.stride)
+        arena = try Arena(byteCount: (count + (training ? 3 * trainableCount : 0)) * MemoryLayout<Float>.stride)
     }
 
-    private static func slot(for description: ParameterDescription, block: Int) -> Slot {
-        let shape = description.shape
-        if shape.count == 1 {
-            let segments = description.inputSegments.isEmpty ? shape : description.inputSegments
-            let layout = ChannelLayout(segments: segments, block: block)
-            return Slot(
-                offset: 0, physicalShape: [layout.physicalCount], elementOffsets: layout.physicalIndices.map(Int32.init)
-            )
-        }
-        let out = ChannelLayout(segments: [shape[0]], block: block)
-        let input = ChannelLayout(segments: description.inputSegments, block: block)
-        let area = shape[2] * shape[3]
-        let inputIndices = input.physicalIndices
-        var offsets: [Int32] = []
-        offsets.reserveCapacity(description.count)
-        for outChannel in 0..<shape[0] {
-            for inChannel in inputIndices {
-                let start = (outChannel * input.physicalCount + inChannel) * area
-                offsets += (start..<start + area).map(Int32.init)
-            }
-        }
-        return Slot(
-            offset: 0, physicalShape: [out.physicalCount, input.physicalCount, shape[2], shape[3]],
-            elementOffsets: offsets)
-    }
+    /// Whether the values of a parameter are here.
+    func keeps(_ index: Int) -> Bool { keepsWeights || !descriptions[index].isWeight }
 
     private var floats: UnsafeMutablePointer<Float> { arena.base.assumingMemoryBound(to: Float.self) }
 

@@ -18,6 +18,8 @@ struct Planner {
     /// Per node, the concatenation that holds it in place, and the first block there.
     private var placements: [Int: (concatenation: Int, firstBlock: Int)] = [:]
     private var remainingWriters: [Int] = []
+    /// The twofold repetitions that the only convolution which reads them does on the way.
+    private var enlargements: Set<Int> = []
 
     init(
         _ graph: NetworkGraph, output: NetworkGraph.Node, precision: Precision, training: Bool,
@@ -32,6 +34,7 @@ struct Planner {
         countConsumers()
         chooseHalos()
         choosePlacements()
+        if !training && precision.isNative { chooseEnlargements() }
         try makeMaps(output: output.index)
         for index in graph.entries.indices { try makeOperation(index) }
     }
@@ -63,17 +66,35 @@ struct Planner {
         }
     }
 
-    /// A map that is only concatenated is written straight into its place.
+    /// A map that is concatenated is written straight into its place: where gradients are wanted only if nothing else
+    /// reads it, and if its producer writes through views. Whole channel blocks of one image are dense, so in inference
+    /// convolutions write there too.
     private mutating func choosePlacements() {
         for (index, entry) in graph.entries.enumerated() {
             guard case .concatenation = entry.layer else { continue }
             var firstBlock = 0
             for input in entry.inputs {
-                let producer = graph.entries[input]
-                if producer.layer.writesThroughViews, consumers[input] == 1, halos[input] == 0 {
+                let layer = graph.entries[input].layer
+                let fits =
+                    training ? layer.writesThroughViews && consumers[input] == 1 : layer.writesIntoConcatenations
+                if fits, halos[input] == 0, halos[index] == 0, placements[input] == nil {
                     placements[input] = (index, firstBlock)
                 }
                 firstBlock += geometry(of: input).blocks
+            }
+        }
+    }
+
+    private mutating func chooseEnlargements() {
+        for entry in graph.entries {
+            guard case .convolution(let layer) = entry.layer, layer.kernelSize == 3, layer.stride == 1,
+                layer.padding == .zero(1), layer.bias != nil, !layer.hasResidual, consumers[entry.inputs[0]] == 1
+            else { continue }
+            let input = graph.entries[entry.inputs[0]]
+            guard case .upsample(.nearest, rowOffset: 0, columnOffset: 0) = input.layer else { continue }
+            let small = graph.entries[input.inputs[0]]
+            if input.height == 2 * small.height, input.width == 2 * small.width, halos[input.inputs[0]] == 0 {
+                enlargements.insert(entry.inputs[0])
             }
         }
     }
@@ -94,11 +115,12 @@ struct Planner {
             // The network's output leaves in f32: the image is not rounded to the precision of the layers.
             var precision = precision
             if index == output, case .convolution = entry.layer { precision = .f32 }
+            if entry.isVector { precision = .f32 }
             let byteCount = geometry.scalarCount * precision.bytes
             if let place = placements[index], let whole = maps[place.concatenation] {
                 maps[index] = MapPlan(
                     geometry: geometry, precision: precision, buffer: whole.buffer, firstBlock: place.firstBlock)
-            } else if case .input = entry.layer {
+            } else if entry.layer.isGiven {
                 maps[index] = MapPlan(
                     geometry: geometry, precision: precision, buffer: memory.persistentBuffer(byteCount: byteCount))
             } else {
@@ -134,14 +156,28 @@ struct Planner {
         let y = maps[index]
         let dy = gradients[index]
         let inputs = entry.inputs
+        if training, let name = entry.layer.inferenceOnlyName {
+            throw .shape("\(name) has no backward pass: plan the network for inference")
+        }
         switch entry.layer {
-        case .input: break
+        case .input, .vector: break
+        case .convolution(let layer) where enlargements.contains(inputs[0]):
+            guard let bias = layer.bias else { preconditionFailure("an enlargement is skipped for a bias") }
+            operations.append(
+                try EnlargedConvolutionOperation(
+                    layer, x: maps[graph.entries[inputs[0]].inputs[0]], y: y,
+                    biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil, bias: bias, parameters: parameters,
+                    planner: &self, operation: operations.count))
         case .convolution(let layer):
             let (x, dx) = mapWithHalo(layer.requiredHalo, of: inputs[0])
+            let residual = layer.hasResidual ? maps[inputs[inputs.count - 1]] : nil
+            if let residual, residual.geometry.halo != y.geometry.halo {
+                throw .shape("a residual of a convolution has the halo of its result")
+            }
             operations.append(
                 try ConvolutionOperation(
-                    layer, x: x, y: y, dy: dy, dx: dx, parameters: parameters, planner: &self,
-                    operation: operations.count))
+                    layer, x: x, y: y, dy: dy, dx: dx, biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil,
+                    residual: residual, parameters: parameters, planner: &self, operation: operations.count))
         case .batchNormalization(let layer):
             guard consumers[inputs[0]] == 1 || gradients[inputs[0]] == nil else {
                 throw .shape("a map that is batch-normalized feeds nothing else while training")
@@ -154,6 +190,7 @@ struct Planner {
                     layer, x: maps[inputs[0]], y: y, residual: residual, dy: dy, dx: dx,
                     residualGradient: residualGradient, parameters: parameters, planner: &self,
                     operation: operations.count))
+        case .upsample where enlargements.contains(index): break
         case .activation(let activation): addMapOperation(.activation(activation), from: inputs[0], to: y, dy)
         case .upsample(let kind, let row, let column):
             addMapOperation(
@@ -168,6 +205,21 @@ struct Planner {
                 LinearAttentionOperation(
                     inputs: inputs.map { maps[$0] }, y: y, dy: dy, gradients: targets, planner: &self,
                     operation: operations.count))
+        case .averagePool: addMapOperation(.averagePool, from: inputs[0], to: y, dy)
+        case .linear(let layer):
+            operations.append(
+                LinearOperation(
+                    layer, x: maps[inputs[0]], y: y, addend: layer.hasAddend ? maps[inputs[1]] : nil,
+                    parameters: parameters, planner: &self, operation: operations.count))
+        case .groupNormalization(let layer):
+            operations.append(
+                GroupNormalizationOperation(
+                    layer, x: maps[inputs[0]], y: y, modulation: layer.isModulated ? maps[inputs[1]] : nil,
+                    parameters: parameters, planner: &self, operation: operations.count))
+        case .attention(let layer):
+            let (x, _) = mapWithHalo(0, of: inputs[0])
+            operations.append(
+                AttentionOperation(layer, x: x, y: y, planner: &self, operation: operations.count))
         }
     }
 
@@ -182,7 +234,9 @@ struct Planner {
         var firstBlock = 0
         for input in graph.entries[concatenation].inputs {
             let part = geometry(of: input)
-            if placements[input] == nil {
+            // A map that is joined more than once lies in one of the places only.
+            let isThere = placements[input].map { $0 == (concatenation, firstBlock) } ?? false
+            if !isThere {
                 var inside = part
                 inside.halo = 0
                 let y = MapPlan(
@@ -216,8 +270,38 @@ extension NetworkGraph.Layer {
     /// larger buffer; oneDNN's convolutions want dense ones.
     var writesThroughViews: Bool {
         switch self {
-        case .input, .batchNormalization, .activation, .upsample, .crop, .maxPool: true
-        case .convolution, .concatenation, .linearAttention: false
+        case .input, .batchNormalization, .activation, .upsample, .crop, .maxPool, .averagePool, .groupNormalization:
+            true
+        case .convolution, .concatenation, .linearAttention, .attention, .vector, .linear: false
+        }
+    }
+
+    /// Whether the layer can write its result, without halo, into channel blocks of a larger buffer.
+    var writesIntoConcatenations: Bool {
+        switch self {
+        case .input, .vector, .concatenation, .linear: false
+        default: true
+        }
+    }
+
+    /// Whether the values come from outside and stay until others are given.
+    var isGiven: Bool {
+        switch self {
+        case .input, .vector: true
+        default: false
+        }
+    }
+
+    /// The name of a layer that cannot be trained.
+    var inferenceOnlyName: String? {
+        switch self {
+        case .vector(let name): "the vector \(name)"
+        case .linear: "a linear layer"
+        case .groupNormalization: "a group normalization"
+        case .averagePool: "an average pooling"
+        case .attention: "an attention"
+        case .convolution(let layer) where layer.hasResidual || layer.hasBiasVector: "a convolution with a summand"
+        default: nil
         }
     }
 }

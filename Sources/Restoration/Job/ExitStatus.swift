@@ -1,4 +1,5 @@
 import Checkpointing
+import Diffusion
 import Foundation
 import HDF5
 import Imaging
@@ -75,6 +76,8 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
         case let error as CheckpointError:
             self.init("checkpoint_\(error.code)".snakeCased, error.message, error.code.exitStatus)
         case let error as HDF5Error: self.init("hdf5_\(error.code)".snakeCased, error.message, error.code.exitStatus)
+        case let error as WeightsError: self.init(error.code.rawValue, error.message, error.code.exitStatus)
+        case let error as UNetError: self.init("unsuitable_network", error.description, .badInput)
         case let error as NeuralNetworkError:
             self.init("network_\(error.code)", error.description, error.code.exitStatus)
         default: self.init("internal_error", String(describing: error), .internalError)
@@ -154,10 +157,19 @@ extension HDF5Error.Code {
     }
 }
 
+extension WeightsError.Code {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .notFound: .unavailable
+        case .damaged, .wrongFormat, .badConfiguration, .missing, .unexpected, .wrongShape: .badInput
+        }
+    }
+}
+
 extension NeuralNetworkError.Code {
     fileprivate var exitStatus: ExitStatus {
         switch self {
-        case .library: .unavailable
+        case .library, .memory: .unavailable
         case .shape, .parameter: .internalError
         }
     }
