@@ -84,6 +84,7 @@ let package = Package(
         // Numerics.
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
+        library("Diffusion", ["Tensors"]),
         library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
