@@ -60,6 +60,7 @@ let package = Package(
     targets: [
         // System libraries: module map and header only.
         .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -85,15 +86,15 @@ let package = Package(
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
         library("Diffusion", ["Tensors"]),
-        library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
+        library("Degradation", ["Tensors", "CFFTW", "CImagingKernels", "CParallel"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
             "Restoration",
             [
-                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "NeuralNetwork", "Degradation", "KernelPrior",
-                "Checkpointing", "CParallel", "Yams", logging,
+                "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
+                "KernelPrior", "Checkpointing", "CParallel", "Yams", logging,
             ]),
         library(
             "Daemon",
@@ -119,12 +120,15 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging", "HDF5"]),
+        tests("DiffusionTests", ["Diffusion", "Tensors"]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
-        tests("RestorationTests", ["Restoration", "Checkpointing", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
+        tests(
+            "RestorationTests",
+            ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]

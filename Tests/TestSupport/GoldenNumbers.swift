@@ -9,6 +9,8 @@ public struct GoldenNumbers: Sendable {
 
     /// Degradation, losses, kernels, the skip network and the evaluation metrics ("dip.h5").
     public static let dip = GoldenNumbers(fixture: "dip")
+    /// Noise schedules of diffusion models ("schedules.h5").
+    public static let schedules = GoldenNumbers(fixture: "schedules")
 
     private init(fixture: String) {
         // A missing file shows when a test reads from it, as an error that names it.
