@@ -170,8 +170,8 @@ extension Claim {
 
     /// The defaults with a file's own settings over them.
     private func resolve(_ bytes: [UInt8]?, of name: FilePath.Component) throws -> RestorationSettings {
+        guard let bytes else { return locatingWeights(of: defaults) }
         var settings = defaults
-        guard let bytes else { return settings }
         let source = ResultName.printable(name.string) + ".yaml"
         guard bytes.count <= Self.settingsLimit else {
             throw UnusableSettings("\(source): larger than \(Self.settingsLimit) bytes")
@@ -184,6 +184,21 @@ extension Claim {
         guard settings.oracleKernel == defaults.oracleKernel else {
             throw UnusableSettings("\(source): oracle_kernel cannot be set for a dropped image; use dkp restore")
         }
+        if let weights = settings.weights, weights != defaults.weights, !WeightsLocation(weights).isName {
+            throw UnusableSettings(
+                "\(source): weights is \"\(weights)\"; allowed for a dropped image: the name of a file in "
+                    + folder.weights.string)
+        }
+        return locatingWeights(of: settings)
+    }
+
+    /// The settings with a weights file that is given by name looked up in the folder of weights.
+    private func locatingWeights(of settings: RestorationSettings) -> RestorationSettings {
+        guard let text = settings.weights else { return settings }
+        let weights = WeightsLocation(text)
+        guard weights.isName else { return settings }
+        var settings = settings
+        settings.weights = weights.inFolder(folder.weights.string).description
         return settings
     }
 
