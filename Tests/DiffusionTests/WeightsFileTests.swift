@@ -78,8 +78,8 @@ import Testing
         let json = #"{"steps": 500, "schedule": "cosine", "learn_sigma": true, "pixel_range": [0, 1]}"#
         try withChangedFile(Change(attributes: ["diffusion": .string(json)])) { path in
             let process = try #require(try WeightsFile(path).process)
-            #expect(process.steps == 500 && process.schedule == "cosine" && process.learnsSigma)
-            #expect(process.pixelRange == 0...1)
+            #expect(process.steps == 500 && process.schedule == .cosine && process.learnSigma)
+            #expect(process.pixelRange == [0, 1])
         }
         let wrong = Change(attributes: ["diffusion": .string(#"{"schedule": "sigmoid"}"#)])
         try expectError(.badConfiguration, naming: "schedule", "sigmoid", change: wrong)
