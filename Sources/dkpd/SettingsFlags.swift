@@ -23,8 +23,14 @@ struct SettingsFlags: ParsableArguments {
     var attempts: String?
     @Option(help: "Seconds before the first retry. (default: 10)")
     var retryDelay: String?
-    @Option(help: "Free bytes below which a failure is the disk's. (default: 67108864)")
+    @Option(help: "Free bytes below which no work is begun. (default: 67108864)")
     var freeSpaceFloor: String?
+    @Option(help: "Days after which results are removed. (default: never)")
+    var keepResults: String?
+    @Option(help: "Bytes of memory that a worker may take. (default: no limit)")
+    var memoryLimit: String?
+    @Option(help: "How much more than the daemon workers give way to other programs. (default: 0)")
+    var niceness: String?
     @Option(help: "The largest file, in bytes. (default: 536870912)")
     var limitsBytes: String?
     @Option(help: "The largest image, in pixels. (default: 67108864)")
@@ -38,7 +44,8 @@ struct SettingsFlags: ParsableArguments {
             "state_dir": stateDir.map(absolutePath), "worker": worker.map(absolutePath), "workers": workers,
             "threads": threads, "rescan_interval": rescanInterval, "settle_time": settleTime,
             "duplicates": duplicates, "attempts": attempts, "retry_delay": retryDelay,
-            "free_space_floor": freeSpaceFloor, "limits.bytes": limitsBytes, "limits.pixels": limitsPixels,
+            "free_space_floor": freeSpaceFloor, "keep_results": keepResults, "memory_limit": memoryLimit,
+            "niceness": niceness, "limits.bytes": limitsBytes, "limits.pixels": limitsPixels,
             "log_level": logLevel,
         ].compactMapValues { $0 }
     }

@@ -20,8 +20,10 @@ public struct SettingsSources: Sendable {
         self.file = file
     }
 
-    /// Variables with our prefix that concern the build of this program, not its run.
-    private static let variablesOfTheBuild: Set = ["DKP_WARNINGS_AS_ERRORS"]
+    /// Whether a variable with our prefix concerns the build or the demonstration of this program, not its settings.
+    private static func concernsTools(_ variable: String) -> Bool {
+        ["DKP_WARNINGS_AS_ERRORS", "DKP_STATIC_RUNTIME"].contains(variable) || variable.hasPrefix("DKP_DEMO_")
+    }
 
     /// Reads the settings; the file is read anew each time.
     /// - Throws: ``DaemonError`` naming the source, the setting, the value and what is allowed.
@@ -73,7 +75,7 @@ public struct SettingsSources: Sendable {
     private func checkEnvironment() throws(DaemonError) {
         let known = SettingName.all.map(\.variable)
         for variable in environment.keys.sorted() where variable.hasPrefix("DKP_") {
-            if known.contains(variable) || Self.variablesOfTheBuild.contains(variable) { continue }
+            if known.contains(variable) || Self.concernsTools(variable) { continue }
             let ofRestoration = "DKP_RESTORATION_" + variable.dropFirst("DKP_".count)
             let meant = known.contains(ofRestoration) ? ofRestoration : Spelling.nearest(to: variable, among: known)
             throw DaemonError(
