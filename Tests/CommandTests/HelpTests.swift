@@ -36,7 +36,7 @@ import Testing
         Command(
             names: ["evaluate"],
             words: ["<RESTORED.png>", "<REFERENCE.png>", "--scale", "--kernel", "--reference-kernel", "--json"]),
-        Command(names: ["inspect"], words: ["<FILE.h5>", "--json"]),
+        Command(names: ["inspect"], words: ["<FILE.h5", "--json"]),
         Command(names: ["sample-scene"], words: ["<OUT.png>", "--size", "--seed"]),
         Command(names: ["benchmark"], words: ["dip-step", "checkpoint"]),
         Command(names: ["benchmark", "dip-step"], words: ["--size", "--precision", "--steps", "--threads", "--json"]),

@@ -151,7 +151,7 @@ enum FakeWorker {
     }
 
     /// Each run takes the job's lock, or exits 74. The input's first word says what to do:
-    /// ok; slow (20 checkpoints, 50 ms apart); bad (exit 65); settings (78); broken (70); flaky (70 twice, then ok);
+    /// ok; slow (20 checkpoints, 50 ms apart); long (200 of them); bad (exit 65); settings (78); broken (70); flaky (70 twice, then ok);
     /// stubborn (hears no SIGTERM); endless; large (a result of 1 MB, 74 where there is no room for it); empty (0 without a result); killed (by a signal, without getting on).
     private static let script = """
         #!/bin/bash
@@ -170,9 +170,10 @@ enum FakeWorker {
         echo "run of $what with $OMP_NUM_THREADS threads"
         case "$what" in
         ok) finish ;;
-        slow)
+        slow|long)
+            [ "$what" = slow ] && count=20 || count=200
             last=$(ls checkpoint-*.h5 2>/dev/null | sed 's/checkpoint-0*//; s/[.]h5//' | sort -n | tail -1)
-            for ((step = last + 1; step <= 20; step++)); do
+            for ((step = last + 1; step <= count; step++)); do
                 sleep 0.05 9>&- & wait $!
                 : > "checkpoint-$(printf %08d $step).h5"
             done

@@ -79,7 +79,7 @@ import Testing
             let worker = try FakeWorker.make(in: root)
             let daemon = try DaemonProcess(root, worker: worker)
             try await daemon.waitUntilReady()
-            try drop("slow", daemon.state.appending("inbox").appending("cat.png"))
+            try drop("long", daemon.state.appending("inbox").appending("cat.png"))
             try await wait(for: "a checkpoint: \(daemon.log)") { Self.checkpoints(daemon) > 3 }
             let end = try await daemon.stop()
             #expect(end.status == 0 && end.duration < .seconds(5))
