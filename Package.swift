@@ -64,6 +64,7 @@ let package = Package(
         .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
         .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+        .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -92,7 +93,7 @@ let package = Package(
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
         library("Diffusion", ["Tensors", "NeuralNetwork", "HDF5"]),
-        library("Degradation", ["Tensors", "CImagingKernels", "CParallel"]),
+        library("Degradation", ["Tensors", "CFFTW", "CImagingKernels", "CParallel"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.

@@ -7,7 +7,7 @@ enum Reference {
     private static func wrapped(_ index: Int, _ count: Int) -> Int { ((index % count) + count) % count }
 
     /// Calls `body` with the offsets of every (output, image, kernel) triple that equation (1) multiplies.
-    private static func forEachProduct(_ size: ProblemSize, _ body: (Int, Int, Int) -> Void) {
+    static func forEachProduct(_ size: ProblemSize, _ body: (Int, Int, Int) -> Void) {
         let (n, s) = (size.kernelSize, size.scale)
         for c in 0..<size.channels {
             for i in 0..<size.lowHeight {

@@ -9,6 +9,8 @@ public struct GoldenNumbers: Sendable {
 
     /// Degradation, losses, kernels, the skip network and the evaluation metrics ("dip.h5").
     public static let dip = GoldenNumbers(fixture: "dip")
+    /// Noise schedules of diffusion models ("schedules.h5").
+    public static let schedules = GoldenNumbers(fixture: "schedules")
 
     /// Four small U-Nets in the format of weights files, each with examples of what it predicts ("unets.h5").
     public static let unets = GoldenNumbers(fixture: "unets")

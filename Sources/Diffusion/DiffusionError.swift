@@ -1,0 +1,23 @@
+/// A schedule, a sampler or a network that cannot be used as it was asked for, in one sentence with the remedy.
+public struct DiffusionError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of failure.
+    public enum Code: String, Sendable {
+        /// A number of steps, a respacing or an eta out of range.
+        case invalidSetting = "invalid_setting"
+        /// A checkpoint that does not fit the run that it is to go on with.
+        case unusableCheckpoint = "unusable_checkpoint"
+        /// A network whose answer, channels or classes are not what is needed.
+        case unusableNetwork = "unusable_network"
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// The sentence.
+    public let description: String
+
+    /// An error with this code and sentence.
+    public init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+}

@@ -1,0 +1,40 @@
+import Diffusion
+import Tensors
+
+/// The exact predictor for images whose pixels are independent and normal: what an ideally trained network would say.
+///
+/// With x0 ~ N(mean, variance), E[x0 | x_t] is linear in x_t, and the reverse process must give back that distribution.
+final class GaussianPredictor: NoisePredictor {
+    let channels: Int
+    let predictsVariance: Bool
+    let classCount: Int?
+    private let mean: Double
+    private let variance: Double
+    private let survivals: [Double]
+    /// The answer's interpolation of the variance where it is asked for.
+    var interpolation: Float = -1
+
+    init(
+        mean: Double, variance: Double, schedule: NoiseSchedule, channels: Int = 3, predictsVariance: Bool = false,
+        classCount: Int? = nil
+    ) {
+        self.mean = mean
+        self.variance = variance
+        self.channels = channels
+        self.predictsVariance = predictsVariance
+        self.classCount = classCount
+        survivals = schedule.alphasCumprod
+    }
+
+    func predict(_ image: Tensor<Float>, timestep: Double, label: Int?) throws -> Tensor<Float> {
+        let survival = survivals[Int(timestep)]
+        let gain = survival.squareRoot() * variance / (survival * variance + 1 - survival)
+        let noise = image.elements.map { value in
+            let clean = mean + gain * (Double(value) - survival.squareRoot() * mean)
+            return Float((Double(value) - survival.squareRoot() * clean) / (1 - survival).squareRoot())
+        }
+        let variances = predictsVariance ? noise.map { _ in interpolation } : []
+        return Tensor(
+            shape: [(predictsVariance ? 2 : 1) * image.shape[0], image.shape[1], image.shape[2]], noise + variances)
+    }
+}
