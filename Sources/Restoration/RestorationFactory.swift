@@ -3,14 +3,37 @@ public import Checkpointing
 /// Makes the processes of this program.
 public enum RestorationFactory {
     /// A process for the method that the settings name, at its beginning or resumed.
-    /// - Throws: whatever the method throws; see ``DIPDKP``.
+    /// - Throws: whatever the method throws; see ``DIPDKP`` and ``DiffDKP``.
     public static func makeProcess(
         _ input: RestorationInput, resuming snapshot: Snapshot?
     ) throws -> any RestorationProcess {
-        if let snapshot {
-            return try DIPDKP(
-                resuming: snapshot, input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
+        switch input.settings.method {
+        case .dipDKP: try makeDIPDKP(input, resuming: snapshot)
+        case .diffDKP: try makeDiffDKP(input, resuming: snapshot)
         }
-        return try DIPDKP(input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
+    }
+
+    private static func makeDIPDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> DIPDKP {
+        guard let snapshot else {
+            return try DIPDKP(input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
+        }
+        return try DIPDKP(
+            resuming: snapshot, input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)
+    }
+
+    private static func makeDiffDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> DiffDKP {
+        guard let weights = input.settings.weights else {
+            throw RestorationError(
+                .badSettings, "method diff-dkp needs the weights of a diffusion model",
+                remedy: "set weights, or take the method dip-dkp")
+        }
+        let model = try openDiffusionModel(WeightsLocation(weights), precision: input.settings.precision)
+        guard let snapshot else {
+            return try DiffDKP(
+                input: input.planes, settings: input.settings, model: model, oracleKernel: input.oracleKernel)
+        }
+        return try DiffDKP(
+            resuming: snapshot, input: input.planes, settings: input.settings, model: model,
+            oracleKernel: input.oracleKernel)
     }
 }

@@ -9,6 +9,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public enum Method: String, Sendable, Codable, CaseIterable {
         /// Deep image prior with a dynamic kernel prior (Algorithm 2 of the paper).
         case dipDKP = "dip-dkp"
+        /// A trained diffusion model with a dynamic kernel prior (Algorithm 3 of the paper).
+        case diffDKP = "diff-dkp"
     }
 
     /// A named set of the method's inner settings.
@@ -37,6 +39,22 @@ public struct RestorationSettings: Sendable, Hashable {
         case metropolis
     }
 
+    /// How a step of the reverse process of diff-dkp goes to the next noise level.
+    public enum DiffusionSampler: String, Sendable, Codable, CaseIterable {
+        /// Draws from the posterior (Ho et al. 2020).
+        case ddpm
+        /// With as much noise as ``eta`` says (Song et al. 2021).
+        case ddim
+    }
+
+    /// How diff-dkp makes an image consistent with the data.
+    public enum DataConsistency: String, Sendable, Codable, CaseIterable {
+        /// The exact minimiser of data term and distance.
+        case proximal
+        /// A step down the data term's gradient, as the paper prints it.
+        case gradient
+    }
+
     /// The restoration method.
     public var method = Method.dipDKP
     /// The set of inner settings to start from.
@@ -47,7 +65,7 @@ public struct RestorationSettings: Sendable, Hashable {
     public var kernel: KernelFamily?
     /// Where the centre of mass of the kernels lies.
     public var kernelCentre = KernelCentre.registered
-    /// The number of inner steps, 1 to 100,000; nil takes the preset's.
+    /// The number of inner steps of dip-dkp, 1 to 100,000; nil takes the preset's.
     public var steps: Int?
     /// The seed of every random number.
     public var seed: UInt64 = 0
@@ -61,6 +79,18 @@ public struct RestorationSettings: Sendable, Hashable {
     public var sampler: Sampler?
     /// An HDF5 file with the true kernel, which is then used instead of an estimate: a bound for experiments.
     public var oracleKernel: String?
+    /// The weights of diff-dkp, `file.h5` or `file.h5#group`: see ``WeightsLocation``.
+    public var weights: String?
+    /// The steps of diff-dkp's reverse process, 1 to 100,000 and at most those of the model's training.
+    public var diffusionSteps = 100
+    /// How a step of the reverse process goes to the next noise level.
+    public var diffusionSampler = DiffusionSampler.ddpm
+    /// The noise that DDIM adds, 0 (none) to 1 (as much as DDPM).
+    public var eta = 0.0
+    /// How diff-dkp makes an image consistent with the data.
+    public var dataConsistency = DataConsistency.proximal
+    /// What a class-conditional model is told that the image shows, from 0; nil for other models.
+    public var classLabel: Int?
 
     /// The defaults.
     public init() {}

@@ -24,6 +24,20 @@ struct SettingsOptions: ParsableArguments {
     var sampler: String?
     @Option(help: "Where kernels are centred: registered (the input's pixel grid) or fkp. (default: registered)")
     var kernelCentre: String?
+    @Option(help: "dip-dkp, or diff-dkp with the weights of a diffusion model. (default: dip-dkp)")
+    var method: String?
+    @Option(help: ArgumentHelp("The diffusion model of diff-dkp.", valueName: "FILE.h5[#GROUP]"))
+    var weights: String?
+    @Option(help: "Steps of diff-dkp's reverse process. (default: 100)")
+    var diffusionSteps: String?
+    @Option(help: "How its steps go on: ddpm or ddim. (default: ddpm)")
+    var diffusionSampler: String?
+    @Option(help: "The noise that ddim adds, 0 to 1. (default: 0)")
+    var eta: String?
+    @Option(help: "How it meets the data: proximal or gradient. (default: proximal)")
+    var dataConsistency: String?
+    @Option(help: ArgumentHelp("What a class-conditional model is told that the image shows.", valueName: "N"))
+    var classLabel: String?
     @Option(
         help: ArgumentHelp(
             "A file with the true kernel, used instead of an estimate: a bound for experiments.", visibility: .hidden))
@@ -36,13 +50,17 @@ struct SettingsOptions: ParsableArguments {
         let flags: [(SettingKey, String?)] = [
             (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
             (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),
-            (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)),
+            (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)), (.method, method),
+            (.weights, weights.map { WeightsLocation($0).absolute.description }), (.diffusionSteps, diffusionSteps),
+            (.diffusionSampler, diffusionSampler), (.eta, eta), (.dataConsistency, dataConsistency),
+            (.classLabel, classLabel),
         ]
         for (key, value) in flags {
             guard let value else { continue }
             let flag = "--" + key.rawValue.replacing("_", with: "-")
             try settings.set(key.rawValue, to: value, source: flag)
         }
+        try settings.validate(source: "settings")
         return settings
     }
 }

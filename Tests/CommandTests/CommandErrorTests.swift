@@ -35,6 +35,7 @@ import Testing
         ["degrade", "x.png", "--output", "y.png", "--scale", "4"],
         ["degrade", "x.png", "--output", "y.png", "--scale", "4", "--kernel", "box"],
         ["evaluate", "x.png", "y.png", "--scale", "5"], ["sample-scene", "x.png", "--size", "1x1"],
+        ["sample", "--output", "x.png"], ["sample", "--weights", "w.h5", "--output", "x.png", "--threads", "0"],
     ])
     func `a command line that makes no sense exits 64`(_ arguments: [String]) throws {
         try withTemporaryDirectory { directory in
@@ -44,12 +45,40 @@ import Testing
         }
     }
 
-    @Test(arguments: [("--scale", "5"), ("--steps", "many"), ("--seed", "-1"), ("--kernel", "box")])
+    @Test(arguments: [
+        ("--scale", "5"), ("--steps", "many"), ("--seed", "-1"), ("--kernel", "box"), ("--method", "magic"),
+        ("--diffusion-steps", "0"), ("--diffusion-sampler", "plms"), ("--eta", "1.5"), ("--data-consistency", "both"),
+        ("--class-label", "cat"),
+    ])
     func `a setting out of range exits 78 and names flag, value and range`(_ flag: String, _ value: String) throws {
         try withTemporaryDirectory { directory in
             let run = try Program.dkp("restore", "x.png", "--output", "out", "\(flag)=\(value)", in: directory)
             #expect(run.status == 78)
             #expect(run.errors.contains(flag) && run.errors.contains(value) && run.errors.contains("allowed"))
+        }
+    }
+
+    @Test func `diff-dkp without weights exits 78`() throws {
+        try withTemporaryDirectory { directory in
+            let run = try Program.dkp("restore", "x.png", "--output", "out", "--method", "diff-dkp", in: directory)
+            #expect(run.status == 78)
+            #expect(run.errors.contains("needs weights"))
+        }
+    }
+
+    @Test func `weights that are not there exit 69 and list the folder`() throws {
+        try withTemporaryDirectory { directory in
+            _ = try Program.dkp("sample-scene", "x.png", "--size", "16x16", in: directory)
+            try Data().write(to: URL(fileURLWithPath: "\(directory)/faces.h5"))
+            for arguments in [
+                ["restore", "x.png", "--output", "out", "--method", "diff-dkp", "--weights", "cats.h5"],
+                ["sample", "--weights", "cats.h5#small", "--output", "y.png"],
+                ["inspect", "cats.h5", "--run-example"],
+            ] {
+                let run = try Program.finish(Program.start(arguments, in: directory), in: directory)
+                #expect(run.status == 69, "\(arguments)")
+                #expect(run.errors.contains("cats.h5") && run.errors.contains("faces.h5"), "\(run.errors)")
+            }
         }
     }
 

@@ -130,7 +130,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["oracle_kernel: /etc/passwd", "steps: -1", "\u{0}", "[", "&a [*a, *a]"])
+    @Test(arguments: [
+        "oracle_kernel: /etc/passwd", "steps: -1", "\u{0}", "[", "&a [*a, *a]", "weights: /etc/passwd",
+        "weights: ../secret.h5", "weights: sub/model.h5", "weights: .hidden.h5", "method: diff-dkp",
+    ])
     func `refuses settings beside an image that it cannot or must not use`(yaml: String) throws {
         try withTemporaryDirectory { path in
             let folder = StateFolder(FilePath(path))
@@ -142,6 +145,25 @@ import Testing
             #expect(try Protocols(folder, files).claim.claim(component("x.png"), as: id))
             #expect(try JobPhase(of: folder.job(id), files) == .rejecting)
             #expect(try names(folder.inbox) == [])
+        }
+    }
+
+    @Test func `looks up the name of weights in the folder of weights`() throws {
+        try withTemporaryDirectory { path in
+            let folder = StateFolder(FilePath(path))
+            let files = MortalFileSystem(changes: .max)
+            try folder.create(files)
+            try drop("weights", folder.weights.appending("faces.h5"))
+            for (index, (name, file)) in [
+                ("faces", "faces.h5"), ("faces.h5#small", "faces.h5#small"), ("missing", "missing"),
+            ].enumerated() {
+                try drop("method: diff-dkp\nweights: \(name)", folder.inbox.appending("x.png.yaml"))
+                try drop("image", folder.inbox.appending("x.png"))
+                let id = try #require(JobID("20260804-153012-34\(index)"))
+                #expect(try Protocols(folder, files).claim.claim(component("x.png"), as: id))
+                let record = try text(folder.job(id).appending("job.json"))
+                #expect(record.contains("\"weights\" : \"\(folder.weights)/\(file)\""), "\(record)")
+            }
         }
     }
 

@@ -39,7 +39,7 @@ import Testing
         settings.sampler = which.sampler
         var dip = DIPSettings(settings)
         if dip.averagedShare > 0 { dip.averagedShare = 0.125 }
-        if dip.coarseShare > 0 { dip.coarseShare = 0.5 }
+        if dip.kernelEstimation.coarseShare > 0 { dip.kernelEstimation.coarseShare = 0.5 }
         let input = picture(height: 17, width: 18).colour
 
         let whole = try DIPDKP(input: input, settings: settings, dip: dip)

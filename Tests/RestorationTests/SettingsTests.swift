@@ -8,7 +8,13 @@ import Testing
         var settings = RestorationSettings()
         try settings.apply(
             yaml: """
-                method: dip-dkp
+                method: diff-dkp
+                weights: faces.h5#small
+                diffusion_steps: 250
+                diffusion_sampler: ddim
+                eta: 0.5
+                data_consistency: gradient
+                class_label: 3
                 preset: paper
                 scale: 3
                 kernel: motion
@@ -21,6 +27,13 @@ import Testing
                 sampler: metropolis
                 oracle_kernel: truth.h5
                 """, source: "cat.png.yaml")
+        #expect(settings.method == .diffDKP)
+        #expect(settings.weights == "faces.h5#small")
+        #expect(settings.diffusionSteps == 250)
+        #expect(settings.diffusionSampler == .ddim)
+        #expect(settings.eta == 0.5)
+        #expect(settings.dataConsistency == .gradient)
+        #expect(settings.classLabel == 3)
         #expect(settings.preset == .paper)
         #expect(settings.scale == 3)
         #expect(settings.kernel == .motion)
@@ -45,6 +58,15 @@ import Testing
         #expect(settings.kernelFamily == .gaussian)
     }
 
+    @Test func `diff-dkp is nothing without weights`() throws {
+        var settings = RestorationSettings()
+        settings.method = .diffDKP
+        let error = #expect(throws: SettingsError.self) { try settings.validate(source: "x") }
+        #expect(error?.description.contains("weights") == true)
+        settings.weights = "w.h5"
+        try settings.validate(source: "x")
+    }
+
     @Test func `JSON is read as YAML is, and null unsets`() throws {
         var settings = RestorationSettings()
         settings.steps = 5
@@ -65,8 +87,10 @@ import Testing
     @Test(arguments: [
         ("scale", "5"), ("scale", "4.0"), ("scale", "four"), ("steps", "0"), ("steps", "100001"), ("seed", "-1"),
         ("kernel", "box"), ("kernel_centre", "middle"), ("precision", "f16"), ("threads", "0"),
-        ("checkpoint_interval", "0"), ("checkpoint_interval", "nan"), ("sampler", "gibbs"), ("method", "diff-dkp"),
+        ("checkpoint_interval", "0"), ("checkpoint_interval", "nan"), ("sampler", "gibbs"), ("method", "dkp"),
         ("preset", "fast"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
+        ("diffusion_steps", "0"), ("diffusion_steps", "null"), ("diffusion_sampler", "plms"), ("eta", "-0.1"),
+        ("eta", "nan"), ("data_consistency", "none"), ("class_label", "-1"),
     ])
     func `a value out of range names the key, the value and what is allowed`(_ key: String, _ value: String) throws {
         var settings = RestorationSettings()

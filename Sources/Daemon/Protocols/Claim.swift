@@ -150,7 +150,8 @@ package struct Claim: Sendable {
         let terms = terms()
         do {
             try terms.limits.check(input, size: status.size, files)
-            let settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
+            var settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
+            settings.restoration.locateWeights(in: folder.weights.string)
             if terms.duplicates == .skip, let earlier = try results.result(of: input, settings.restoration) {
                 let message = "the same image was restored with the same settings before: \(earlier.readable)"
                 return try reject(claim, as: id, item, code: "duplicate", message: message)

@@ -58,6 +58,11 @@ package struct ImageSettings: Sendable, Equatable {
         guard restoration.oracleKernel == defaults.oracleKernel else {
             throw .malformed("oracle_kernel cannot be set for a dropped image; use dkp restore", source: source)
         }
+        if let weights = restoration.weights, weights != defaults.weights, !WeightsLocation(weights).isName {
+            throw .invalid(
+                SettingKey.weights.rawValue, weights, allowed: "the name of a file in the daemon's folder of weights",
+                source: source)
+        }
         if let value = node.mapping?[Node(Self.priorityName)] {
             let text = value.scalar?.string ?? (value.sequence == nil ? "a mapping" : "a list")
             priority = try Self.priority(text, source: source)

@@ -1,5 +1,4 @@
 import Checkpointing
-import KernelPrior
 import NeuralNetwork
 import Tensors
 
@@ -12,12 +11,8 @@ extension DIPDKP {
         resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, dip: DIPSettings? = nil,
         oracleKernel: Tensor<Float>? = nil
     ) throws {
-        var dip = dip ?? DIPSettings(settings)
-        let steps = dip.kernelWarmUpSteps
         // The kernel network is about to be overwritten: warming it up would be lost work.
-        dip.kernelWarmUpSteps = 0
-        try self.init(input: input, settings: settings, dip: dip, oracleKernel: oracleKernel)
-        self.settings.kernelWarmUpSteps = steps
+        try self.init(input: input, settings: settings, dip: dip, oracleKernel: oracleKernel, warmsUp: false)
         try restore(from: snapshot)
     }
 
@@ -35,8 +30,7 @@ extension DIPDKP {
         snapshot.setAttribute("dip/average/count", average.count)
         snapshot.setAttribute("dip/average/loss_sum", average.lossSum)
         best.save(to: &snapshot)
-        if !settings.imageFollowsChains { kernelNetwork.save(to: &snapshot) }
-        search.save(to: &snapshot)
+        estimator.save(to: &snapshot)
         return snapshot
     }
 
@@ -52,8 +46,7 @@ extension DIPDKP {
         average.count = try snapshot.int("dip/average/count")
         average.lossSum = try snapshot.double("dip/average/loss_sum")
         try best.restore(from: snapshot)
-        if !settings.imageFollowsChains { try kernelNetwork.restore(from: snapshot) }
-        try search.restore(from: snapshot, prior: kernelPrior)
+        try estimator.restore(from: snapshot)
         step = try snapshot.int("dip/step")
     }
 }

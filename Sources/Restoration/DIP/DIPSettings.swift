@@ -1,5 +1,4 @@
 import Foundation
-import KernelPrior
 
 /// Everything that decides what DIP-DKP computes, beyond the input: the numbers behind a preset.
 ///
@@ -21,40 +20,15 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public var annealedShare = 0.0
     /// Adam's rate for the image network at the last step, where it is annealed.
     public var finalImageRate = 5e-4
-    /// Adam's rate for the kernel network.
-    public var kernelRate = 1e-4
-    /// Steps of the kernel network's warm-up towards a random kernel.
-    public var kernelWarmUpSteps = 200
     /// The weight of the gradient prior, per value of the input: 0.001 x 0.2 in the authors' program.
     public var gradientPriorWeight = 2e-4
-    /// The weight of the squared distance, in pixels, of the kernel's centre of mass from where it belongs.
-    public var centroidWeight = 0.0
-    /// How the kernel network is pulled: draws from the prior, or Metropolis chains.
-    public var sampler = RestorationSettings.Sampler.independent
-    /// The number of draws per sampling, or of chains.
-    public var draws = 5
-    /// How the authors weigh the draws, or Equation 6.
-    public var weighting = KernelWeighting.inverseLoss
-    /// The image's own variance, seen through the present kernel, as a share of the present loss: what the chains take into
-    /// account of the image's being uncertain (``UncertainImageLoss``); 0 takes the image as it is.
-    public var imageUncertainty = 0.0
-    /// Whether the prior is drawn from the authors' wider range of variances.
-    public var usesPaperPrior = false
-    /// Whether the image follows the mean kernel of the Metropolis chains rather than the kernel network's.
-    public var imageFollowsChains = false
-    /// The first share of the steps in which the chains know Gaussians only, whatever the family: they find how wide
-    /// the blur is and where it points before its shape is asked for.
-    public var coarseShare = 0.0
+    /// How the kernel is found.
+    public var kernelEstimation = KernelEstimationSettings.paper
     /// The last share of the steps, whose images are averaged; 0 takes the last image.
     public var averagedShare = 0.0
 
     /// The authors' method and settings (algorithm.md, "authors' setting"): 200 outer iterations of 5 steps.
-    public static var paper: DIPSettings {
-        var settings = DIPSettings(steps: 1000)
-        settings.weighting = .focal
-        settings.usesPaperPrior = true
-        return settings
-    }
+    public static var paper: DIPSettings { DIPSettings(steps: 1000) }
 
     /// The best settings found; Docs/quality.md has the measurements that chose them.
     ///
@@ -64,12 +38,9 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public static var standard: DIPSettings {
         var settings = DIPSettings(steps: 500)
         settings.similarityShare = 1
-        settings.sampler = .metropolis
-        settings.imageFollowsChains = true
-        settings.coarseShare = 0.3
+        settings.kernelEstimation = .standard
         settings.averagedShare = 0.1
         settings.annealedShare = 0.3
-        settings.imageUncertainty = 0.1
         return settings
     }
 
@@ -77,14 +48,7 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public init(_ settings: RestorationSettings) {
         self = settings.preset == .paper ? .paper : .standard
         if let steps = settings.steps { self.steps = steps }
-        guard let sampler = settings.sampler, sampler != self.sampler else { return }
-        self.sampler = sampler
-        if sampler == .independent {
-            // Draws lead nowhere by themselves: the kernel network has to.
-            imageFollowsChains = false
-            kernelRate = 2e-4
-            centroidWeight = 0.01
-        }
+        kernelEstimation = kernelEstimation.with(sampler: settings.sampler)
     }
 
     init(steps: Int) { self.steps = steps }

@@ -1,4 +1,5 @@
 import Checkpointing
+import Degradation
 import Diffusion
 import Foundation
 import HDF5
@@ -80,6 +81,9 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
         case let error as UNetError: self.init("unsuitable_network", error.description, .badInput)
         case let error as NeuralNetworkError:
             self.init("network_\(error.code)", error.description, error.code.exitStatus)
+        case let error as DiffusionError:
+            self.init(error.code.rawValue, error.description, error.code.exitStatus)
+        case let error as FourierTransformError: self.init("fourier_transform", error.description, .unavailable)
         default: self.init("internal_error", String(describing: error), .internalError)
         }
     }
@@ -119,6 +123,15 @@ extension KernelPriorError.Code {
         switch self {
         case .invalidSetting: .badSettings
         case .unusableCheckpoint: .badInput
+        }
+    }
+}
+
+extension DiffusionError.Code {
+    fileprivate var exitStatus: ExitStatus {
+        switch self {
+        case .invalidSetting: .badSettings
+        case .unusableCheckpoint, .unusableNetwork: .badInput
         }
     }
 }

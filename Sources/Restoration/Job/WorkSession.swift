@@ -107,6 +107,10 @@ final class WorkSession {
             trace = try RestorationTrace(snapshot, count: process.step)
             log.write(.info, "resumed at step \(process.step) of \(process.totalSteps) from \(snapshot.origin)")
             return process
+        } catch let error as RestorationError where error.code == .badSettings || error.code == .unavailable {
+            // Not the checkpoint's fault: what the work was begun with is not there, or is another. Beginning anew with
+            // it would silently give another result.
+            throw error
         } catch {
             note("the checkpoint cannot be resumed, starting again from the input: \(error)")
             trace = RestorationTrace()

@@ -11,7 +11,7 @@ struct KernelSearch {
     private var sampler: Sampler
     private var isOpen = false
 
-    init(prior: KernelPrior, settings: DIPSettings, seed: UInt64) throws {
+    init(prior: KernelPrior, settings: KernelEstimationSettings, seed: UInt64) throws {
         switch settings.sampler {
         case .independent:
             sampler = .independent(

@@ -47,5 +47,11 @@ extension RestorationSettings: Codable {
         try container.encode(checkpointInterval, forKey: .checkpointInterval)
         try container.encode(sampler, forKey: .sampler)
         try container.encode(oracleKernel, forKey: .oracleKernel)
+        try container.encode(weights, forKey: .weights)
+        try container.encode(diffusionSteps, forKey: .diffusionSteps)
+        try container.encode(diffusionSampler, forKey: .diffusionSampler)
+        try container.encode(eta, forKey: .eta)
+        try container.encode(dataConsistency, forKey: .dataConsistency)
+        try container.encode(classLabel, forKey: .classLabel)
     }
 }

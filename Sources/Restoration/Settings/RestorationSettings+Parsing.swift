@@ -75,6 +75,9 @@ extension RestorationSettings {
         for (key, text) in texts {
             guard copy.assign(key, text) else { throw .invalid(key, text, source: source) }
         }
+        if method == .diffDKP, weights == nil {
+            throw .malformed("method diff-dkp needs weights: the file of a diffusion model", source: source)
+        }
     }
 
     /// The text of every setting, empty for those not set.
@@ -94,6 +97,12 @@ extension RestorationSettings {
                 case .checkpointInterval: String(checkpointInterval)
                 case .sampler: sampler?.rawValue ?? ""
                 case .oracleKernel: oracleKernel ?? ""
+                case .weights: weights ?? ""
+                case .diffusionSteps: String(diffusionSteps)
+                case .diffusionSampler: diffusionSampler.rawValue
+                case .eta: String(eta)
+                case .dataConsistency: dataConsistency.rawValue
+                case .classLabel: classLabel.map(String.init) ?? ""
                 }
             return (key, text)
         }
@@ -109,6 +118,8 @@ extension RestorationSettings {
             case .threads: threads = nil
             case .sampler: sampler = nil
             case .oracleKernel: oracleKernel = nil
+            case .weights: weights = nil
+            case .classLabel: classLabel = nil
             default: return false
             }
             return true
@@ -127,6 +138,12 @@ extension RestorationSettings {
             Self.store(Double(text).flatMap { (0.1...86_400).contains($0) ? $0 : nil }, in: &checkpointInterval)
         case .sampler: Self.store(Sampler(rawValue: text), in: &sampler)
         case .oracleKernel: Self.store(text, in: &oracleKernel)
+        case .weights: Self.store(text.utf8.contains(0) ? nil : text, in: &weights)
+        case .diffusionSteps: Self.store(Self.whole(text, in: 1...100_000), in: &diffusionSteps)
+        case .diffusionSampler: Self.store(DiffusionSampler(rawValue: text), in: &diffusionSampler)
+        case .eta: Self.store(Double(text).flatMap { (0...1).contains($0) ? $0 : nil }, in: &eta)
+        case .dataConsistency: Self.store(DataConsistency(rawValue: text), in: &dataConsistency)
+        case .classLabel: Self.store(Self.whole(text, in: 0...1_000_000), in: &classLabel)
         }
     }
 

@@ -15,6 +15,12 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     case checkpointInterval = "checkpoint_interval"
     case sampler
     case oracleKernel = "oracle_kernel"
+    case weights
+    case diffusionSteps = "diffusion_steps"
+    case diffusionSampler = "diffusion_sampler"
+    case eta
+    case dataConsistency = "data_consistency"
+    case classLabel = "class_label"
 
     /// The allowed values, in words.
     public var allowed: String {
@@ -31,6 +37,12 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         case .checkpointInterval: "seconds from 0.1 to 86400"
         case .sampler: Self.list(RestorationSettings.Sampler.self) + ", or null for the preset's"
         case .oracleKernel: "the path of a kernel file, or null"
+        case .weights: "a weights file, perhaps with a group as in FILE.h5#GROUP, or null"
+        case .diffusionSteps: "a whole number from 1 to 100000"
+        case .diffusionSampler: Self.list(RestorationSettings.DiffusionSampler.self)
+        case .eta: "a number from 0 to 1"
+        case .dataConsistency: Self.list(RestorationSettings.DataConsistency.self)
+        case .classLabel: "a whole number from 0 to 1000000, or null"
         }
     }
 
@@ -40,7 +52,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     /// Whether null (in a file) or an empty value (in an override) stands for "not set".
     public var isOptional: Bool {
         switch self {
-        case .kernel, .steps, .threads, .sampler, .oracleKernel: true
+        case .kernel, .steps, .threads, .sampler, .oracleKernel, .weights, .classLabel: true
         default: false
         }
     }

@@ -16,7 +16,13 @@ extension FileInspection {
         }
         lines += story
         let hidden: Set = ["format", "format_version", "content_sha256"]
-        let shown = attributes.filter { !hidden.contains($0.key) }.sorted { $0.key < $1.key }
+        let told: Set = [
+            "format", "format_version", "architecture", "config", "diffusion", "trained_on", "license", "dtype",
+        ]
+        let shown = attributes.filter { key, _ in
+            let name = key.split(separator: "/").last.map(String.init) ?? key
+            return !hidden.contains(key) && (models.isEmpty || !told.contains(name))
+        }.sorted { $0.key < $1.key }
         if !shown.isEmpty {
             lines.append("attributes:")
             lines += shown.map { "  \($0.key) = \($0.value)" }
@@ -37,6 +43,7 @@ extension FileInspection {
         case "dkp-ddpm"?: "diffusion model weights" + version
         case let format?: "HDF5 file of format \(format)" + version
         case nil where isIntact == false: "damaged file"
+        case nil where !models.isEmpty: "weights of \(models.count) diffusion models"
         case nil: datasets.contains { $0.path == "kernel" } ? "blur kernel" : "HDF5 file of no known format"
         }
     }
@@ -51,11 +58,7 @@ extension FileInspection {
         if let kernel = datasets.first(where: { $0.path == "kernel" }), kernel.shape.count == 2 {
             lines.append("kernel of \(kernel.shape[0]) x \(kernel.shape[1])")
         }
-        if format == "dkp-ddpm" {
-            let parameters = datasets.filter { $0.path.hasPrefix("state_dict/") }
-            let count = parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-            lines.append("\(parameters.count) parameter arrays, \(count) parameters")
-        }
+        lines += models.flatMap(\.words)
         let broken = datasets.filter { $0.notFinite > 0 && !$0.path.hasPrefix("trace/") }
         if !broken.isEmpty {
             lines.append("numbers that are not finite in: \(broken.map(\.path).joined(separator: ", "))")

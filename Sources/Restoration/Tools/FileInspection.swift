@@ -46,9 +46,11 @@ public struct FileInspection: Sendable, Encodable {
     public var attributes: [String: String]
     /// The arrays.
     public var datasets: [DatasetSummary]
+    /// The diffusion models in it.
+    public var models: [WeightsSummary]
 
     enum CodingKeys: String, CodingKey {
-        case path, bytes, format, attributes, datasets, damage
+        case path, bytes, format, attributes, datasets, damage, models
         case formatVersion = "format_version"
         case isIntact = "intact"
     }
@@ -62,6 +64,7 @@ public struct FileInspection: Sendable, Encodable {
         bytes = size ?? 0
         attributes = [:]
         datasets = []
+        models = []
         let tree: HDF5Node
         do throws(CheckpointError) {
             // Verifies what has an end mark before the HDF5 library, which damage can crash, sees any of it.
@@ -74,6 +77,7 @@ public struct FileInspection: Sendable, Encodable {
         }
         let file = try HDF5File(reading: path)
         try visit(tree, at: "", in: file)
+        models = WeightsSummary.all(attributes: attributes, datasets: datasets)
         format = try? file.attribute("format").stringValue
         formatVersion = (try? file.attribute("format_version").intValue).flatMap { $0.flatMap { Int($0) } }
         // Files that the program writes prove their own integrity; those of others (kernels, weights) may not.
@@ -97,17 +101,24 @@ public struct FileInspection: Sendable, Encodable {
             isIntact = false
             damage = problem
         }
-        if node.dataset != nil, node.problem == nil { datasets.append(try Self.summary(path, in: file)) }
+        if node.dataset != nil, node.problem == nil {
+            datasets.append(try Self.summary(path, isBFloat16: attributes[inside("dtype")] == "bfloat16", in: file))
+        }
         for child in node.children { try visit(child, at: inside(child.name), in: file) }
     }
 
-    private static func summary(_ path: String, in file: borrowing HDF5File) throws -> DatasetSummary {
+    /// - Parameter isBFloat16: whether the integers in the file are the bits of bfloat16 numbers.
+    private static func summary(
+        _ path: String, isBFloat16: Bool, in file: borrowing HDF5File
+    ) throws -> DatasetSummary {
         let description = try file.describe(path)
         var summary = DatasetSummary(
-            path: path, shape: description.shape, type: description.elementType.description, notFinite: 0,
+            path: path, shape: description.shape,
+            type: isBFloat16 ? "bfloat16" : description.elementType.description, notFinite: 0,
             hasChecksum: description.hasFletcher32)
         guard case .other = description.elementType else {
-            let values = try file.readDoubles(path).values
+            var values = try file.readDoubles(path).values
+            if isBFloat16 { values = values.map { Double(Float(bitPattern: UInt32($0) << 16)) } }
             let finite = values.lazy.filter(\.isFinite)
             let count = finite.reduce(0) { count, _ in count + 1 }
             summary.notFinite = values.count - count

@@ -1,0 +1,66 @@
+import Checkpointing
+import Diffusion
+import Foundation
+import Tensors
+
+extension DiffDKP {
+    /// A process that goes on where `snapshot` was taken.
+    ///
+    /// - Parameters: as those of the process that was saved; what differs shows as an error naming it.
+    /// - Throws: ``RestorationError`` with code `badSettings` for other weights than those that the process was begun
+    ///   with; `CheckpointError` for a missing or misshapen dataset.
+    public convenience init(
+        resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
+        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil
+    ) throws {
+        let digest = try snapshot.string("diffusion/weights_sha256")
+        guard digest == model.sha256 else {
+            throw RestorationError(
+                .badSettings,
+                "\(model.name) is not the weights file that the work was begun with: its SHA-256 is "
+                    + "\(model.sha256), that of \(try snapshot.string("diffusion/weights")) was \(digest)",
+                remedy: "put that file back, or begin anew (dkp restore --restart)")
+        }
+        try self.init(
+            input: input, settings: settings, model: model, diffusion: diffusion, oracleKernel: oracleKernel,
+            warmsUp: false)
+        try restore(from: snapshot)
+    }
+
+    /// The whole state but the weights: the noisy image, where in the schedule it stands, the kernel network, the
+    /// sampler and the random streams.
+    public func snapshot() throws -> Snapshot {
+        var snapshot = Snapshot()
+        snapshot.setAttribute("diffusion/step", step)
+        snapshot.setAttribute("diffusion/timestep", step < totalSteps ? schedule.timesteps[totalSteps - 1 - step] : -1)
+        snapshot.setAttribute("diffusion/schedule", try scheduleText())
+        snapshot.setAttribute("diffusion/weights", model.name)
+        snapshot.setAttribute("diffusion/weights_sha256", model.sha256)
+        snapshot.set("diffusion/x_t", noisy)
+        snapshot.set(noise, as: "random/diffusion_noise")
+        estimator.save(to: &snapshot)
+        return snapshot
+    }
+
+    private func restore(from snapshot: Snapshot) throws {
+        let (saved, own) = (try snapshot.string("diffusion/schedule"), try scheduleText())
+        guard saved == own else {
+            throw RestorationError(
+                .badInput, "\(snapshot.origin): the schedule \(saved) is not that of this run, \(own)")
+        }
+        let step = try snapshot.int("diffusion/step")
+        guard (0...totalSteps).contains(step) else {
+            throw CheckpointError(.wrongType, "\(snapshot.origin): diffusion/step is \(step), of \(totalSteps) steps")
+        }
+        noisy = try snapshot.tensor("diffusion/x_t", shape: noisy.shape)
+        noise = try snapshot.stream("random/diffusion_noise")
+        try estimator.restore(from: snapshot)
+        self.step = step
+    }
+
+    /// The noise levels in words that are equal when these are.
+    private func scheduleText() throws -> String {
+        let training = String(decoding: try JobJSON.encode(model.description, pretty: false).dropLast(), as: UTF8.self)
+        return "\(settings.steps) of \(training)"
+    }
+}

@@ -1,0 +1,148 @@
+import Degradation
+import Diffusion
+import KernelPrior
+public import Tensors
+
+/// Diff-DKP (Algorithm 3): a fixed, trained diffusion model restores the image while the kernel is found beside it, from
+/// the low-resolution image alone.
+///
+/// One ``advance()`` is one step of the reverse process. The whole state but the weights travels through ``snapshot()``:
+/// a process resumed from it computes the same bytes as one that was never stopped, on the same type of machine with the
+/// same number of threads.
+public final class DiffDKP: RestorationProcess {
+    let settings: DiffusionSettings
+    let model: DiffusionModel
+    let schedule: NoiseSchedule
+    let canvas: Canvas
+    private let predictor: TiledPredictor
+    private let label: Int?
+    private let isGray: Bool
+
+    private let observed: Tensor<Float>
+    private let consistency: any DataConsistency
+    private var degradation: DegradationOperator
+    private var form: KernelQuadratic
+    private var kernelGradient: Tensor<Float>
+    private var blurred: Tensor<Float>
+
+    var estimator: KernelEstimator
+    /// x_t on the canvas, in the network's units.
+    var noisy: Tensor<Float>
+    var noise: RandomStream
+    /// The last data-consistent image, for whoever looks before the end.
+    private var clean: Tensor<Float>?
+
+    /// The steps done.
+    public internal(set) var step = 0
+    /// The steps to do.
+    public var totalSteps: Int { schedule.count }
+
+    /// A process at its beginning.
+    ///
+    /// - Parameters:
+    ///   - input: the low-resolution colour planes `[channels, height, width]` in [0, 1]. One plane stands for as many
+    ///     as the network has.
+    ///   - model: the diffusion model.
+    ///   - oracleKernel: the true kernel `[n, n]`, used instead of an estimate: a bound for experiments.
+    /// - Throws: ``RestorationError`` if the model does not suit the input or the settings, `DiffusionError`,
+    ///   `KernelPriorError` or `FourierTransformError`.
+    public convenience init(
+        input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
+        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil
+    ) throws {
+        try self.init(
+            input: input, settings: settings, model: model, diffusion: diffusion, oracleKernel: oracleKernel,
+            warmsUp: true)
+    }
+
+    init(
+        input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel, diffusion: DiffusionSettings?,
+        oracleKernel: Tensor<Float>?, warmsUp: Bool
+    ) throws {
+        let diffusion = diffusion ?? DiffusionSettings(settings)
+        let channels = model.predictor.channels
+        guard input.shape[0] == channels || input.shape[0] == 1 else {
+            throw RestorationError(
+                .badInput, "the image has \(input.shape[0]) colour channels, \(model.name) has \(channels)",
+                remedy: "take a model for colour images")
+        }
+        self.settings = diffusion
+        self.model = model
+        label = try model.checkedLabel(settings.classLabel)
+        schedule = try NoiseSchedule(model.description, respacing: Respacing(steps: diffusion.steps))
+        predictor = model.tiled
+        isGray = input.shape[0] == 1
+        observed = isGray ? input.replicated(channels) : input
+
+        let scale = settings.scale
+        let (height, width) = (input.shape[1] * scale, input.shape[2] * scale)
+        canvas = Canvas(imageHeight: height, imageWidth: width, least: model.imageSize)
+        estimator = try KernelEstimator(
+            diffusion.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp)
+        let size = estimator.prior.kernelSize
+        consistency =
+            switch diffusion.dataConsistency {
+            case .proximal: try ProximalConsistency(observed: observed, scale: scale, kernelSize: size)
+            case .gradient: GradientConsistency(observed: observed, scale: scale, kernelSize: size)
+            }
+        degradation = DegradationOperator(scale: scale, kernelSize: size, height: height, width: width)
+        form = KernelQuadratic(scale: scale, kernelSize: size, height: height, width: width, channels: channels)
+        kernelGradient = Tensor(shape: [size, size])
+        blurred = Tensor(shape: observed.shape)
+
+        noise = RandomStream(seed: settings.seed, name: "diffusion/noise")
+        noisy = .standardNormal(shape: [channels, canvas.height, canvas.width], from: &noise)
+    }
+
+    /// The kernel that the image is restored with at present, `[n, n]`.
+    public var kernel: Tensor<Float> { estimator.kernel }
+
+    /// One step of Algorithm 3.
+    public func advance() throws -> StepRecord {
+        let level = totalSteps - 1 - step
+        let timestep = schedule.timesteps[level]
+        let prediction = try NoisePrediction(of: noisy, at: timestep, by: predictor, label: label)
+        let predicted = schedule.cleanImage(of: noisy, prediction, at: level)
+        let image = canvas.image(of: predicted).map { 0.5 * ($0 + 1) }
+
+        form.update(image: image, observed: observed)
+        if estimator.isSearching { estimateKernel() }
+        let kernelLoss = form.loss(of: kernel) / Double(form.count)
+
+        let consistent = consistency.consistent(
+            image, kernel: kernel, weight: settings.weight(atNoiseLevel: schedule.noiseLevel(at: level)))
+        degradation.apply(image: consistent, kernel: kernel, into: &blurred)
+        let imageLoss = meanSquaredError(blurred, observed)
+
+        noisy = schedule.previousImage(
+            from: noisy, clean: canvas.filled(with: consistent.map { 2 * $0 - 1 }), prediction, at: level,
+            sampler: settings.sampler, noise: &noise)
+        clean = consistent
+        step += 1
+        return StepRecord(step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: "t = \(timestep)")
+    }
+
+    /// Random kernel sampling and the kernel network's updates with the present image (Equations 3 to 13).
+    private func estimateKernel() {
+        for _ in 0..<settings.samplesPerStep {
+            estimator.sample(form, step: step, of: totalSteps)
+            guard estimator.trainsNetwork else { continue }
+            for _ in 0..<settings.networkUpdatesPerSample {
+                form.gradient(at: estimator.networkKernel, into: &kernelGradient)
+                let mean = 1 / Float(form.count)
+                kernelGradient = kernelGradient.map { mean * $0 }
+                estimator.follow(dataGradient: &kernelGradient)
+                estimator.stepNetwork()
+            }
+        }
+    }
+
+    /// The restored image and kernel at present.
+    public func estimate() throws -> RestorationEstimate {
+        let finished = step == totalSteps ? nil : clean
+        let image = finished ?? canvas.image(of: noisy).map { 0.5 * ($0 + 1) }
+        let clipped = image.map { min(max($0, 0), 1) }
+        return RestorationEstimate(
+            image: isGray ? clipped.channelMean() : clipped, kernel: kernel, kernelCategory: estimator.category)
+    }
+}

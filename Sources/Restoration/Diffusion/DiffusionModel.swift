@@ -1,0 +1,47 @@
+public import Diffusion
+
+/// A diffusion model that has been opened: its network, and what its file says of the training.
+public struct DiffusionModel {
+    /// The network.
+    public let predictor: any NoisePredictor
+    /// The steps and the noise levels that it was trained with.
+    public let description: DiffusionDescription
+    /// The rows and columns of the images that it was trained on.
+    public let imageSize: Int
+    /// The file, and the group in it: for messages.
+    public let name: String
+    /// The SHA-256 of the weights file, in hexadecimal: what a checkpoint holds instead of the weights.
+    public let sha256: String
+
+    /// A model of these parts.
+    public init(
+        predictor: any NoisePredictor, description: DiffusionDescription, imageSize: Int, name: String, sha256: String
+    ) {
+        self.predictor = predictor
+        self.description = description
+        self.imageSize = imageSize
+        self.name = name
+        self.sha256 = sha256
+    }
+
+    /// The network for images of any size, its own at least.
+    var tiled: TiledPredictor { TiledPredictor(predictor, size: imageSize) }
+
+    /// The label to ask the network with.
+    /// - Throws: ``RestorationError`` with code `badSettings` if a class-conditional network got none, one that is not
+    ///   a class of it, or any other got one.
+    func checkedLabel(_ label: Int?) throws(RestorationError) -> Int? {
+        guard let classes = predictor.classCount else {
+            guard let label else { return nil }
+            throw RestorationError(
+                .badSettings, "class_label is \(label), but \(name) knows no classes", remedy: "leave class_label out")
+        }
+        guard let label, (0..<classes).contains(label) else {
+            throw RestorationError(
+                .badSettings,
+                "\(name) is class-conditional, and class_label is \(label.map(String.init) ?? "not set")",
+                remedy: "set class_label to 0 to \(classes - 1), or take an unconditional model")
+        }
+        return label
+    }
+}

@@ -1,0 +1,42 @@
+import Diffusion
+
+/// Everything that decides what Diff-DKP computes, beyond the input and the weights: the numbers behind a preset.
+public struct DiffusionSettings: Sendable, Equatable {
+    /// The steps of the reverse process.
+    public var steps = 100
+    /// How a step goes to the next noise level.
+    public var sampler = ReverseSampler.ddpm
+    /// How an image is made consistent with the data.
+    public var dataConsistency = RestorationSettings.DataConsistency.proximal
+    /// The standard deviation, in units of white, of what blur and decimation do not explain in the input; by default
+    /// that of rounding to 8 bits. Over the noise level of a step, and squared, it is the weight of the network's image
+    /// in the proximal step: the surer the network, the more it counts.
+    public var dataDeviation = 1 / 255 / 12.0.squareRoot()
+    /// The weight's bounds.
+    public var weights = 1e-4...1e-2
+    /// How often kernels are sampled in a step: it costs little beside the network.
+    public var samplesPerStep = 1
+    /// Updates of the kernel network by the data after each sampling.
+    public var networkUpdatesPerSample = 2
+    /// How the kernel is found.
+    public var kernelEstimation = KernelEstimationSettings.standard
+
+    /// The numbers that a user's settings mean.
+    public init(_ settings: RestorationSettings) {
+        if settings.preset == .paper {
+            kernelEstimation = .paper
+            samplesPerStep = 10
+        }
+        steps = settings.diffusionSteps
+        sampler = settings.diffusionSampler == .ddpm ? .ddpm : .ddim(eta: settings.eta)
+        dataConsistency = settings.dataConsistency
+        kernelEstimation = kernelEstimation.with(sampler: settings.sampler)
+    }
+
+    /// alpha of the proximal step at a noise level.
+    func weight(atNoiseLevel level: Double) -> Double {
+        // White is 2 away from black for the network, 1 in the data.
+        let ratio = 2 * dataDeviation / level
+        return min(max(ratio * ratio, weights.lowerBound), weights.upperBound)
+    }
+}
