@@ -7,24 +7,12 @@ import Tensors
 /// Opening it reads the configuration and compares every dataset's name, shape and type with what the configuration
 /// calls for, before any memory is taken for them.
 public struct WeightsFile: Sendable {
-    /// The diffusion process that the network was trained on.
-    public struct Process: Sendable, Equatable {
-        /// The number of timesteps.
-        public var steps: Int
-        /// The noise schedule: "linear" or "cosine".
-        public var schedule: String
-        /// Whether the variance was learned.
-        public var learnsSigma: Bool
-        /// The values that black and white have for the network.
-        public var pixelRange: ClosedRange<Double>
-    }
-
     /// The path of the file, with `#group` where the weights are not at its root.
     public let name: String
     /// The network.
     public let configuration: UNetConfiguration
-    /// The training process, where the file tells it.
-    public let process: Process?
+    /// The training, where the file tells of it.
+    public let training: DiffusionDescription?
     /// What the network was trained on, where the file tells it.
     public let trainedOn: String?
     /// The licence of the weights, where the file tells it.
@@ -58,7 +46,7 @@ public struct WeightsFile: Sendable {
             }
             let header = WeightsHeader(of: group, in: file)
             configuration = try header.configuration()
-            process = try header.process()
+            training = try header.training()
             trainedOn = header.text("trained_on")
             license = header.text("license")
             let expected = try configuration.parameterShapes()
@@ -196,18 +184,20 @@ private struct WeightsHeader {
         return try UNetConfiguration(architecture: try required("architecture"), json: try required("config"))
     }
 
-    func process() throws -> WeightsFile.Process? {
+    func training() throws -> DiffusionDescription? {
         guard let json = text("diffusion") else { return nil }
         let values = try ConfigurationValues(json: json, attribute: "diffusion")
-        try values.require("schedule", ["linear", "cosine"], default: "linear")
         let range = try values.numbers("pixel_range", in: -1e6...1e6, default: [-1, 1])
         guard range.count == 2, range[0] < range[1] else {
             throw WeightsError(.badConfiguration, "diffusion: pixel_range is not two ascending numbers")
         }
-        return WeightsFile.Process(
-            steps: try values.integer("steps", in: 1...1_000_000, default: 1000),
-            schedule: try values.string("schedule", default: "linear"),
-            learnsSigma: try values.boolean("learn_sigma", default: false), pixelRange: range[0]...range[1])
+        let betas = DiffusionDescription.Betas.self
+        let linear = betas.linear.rawValue
+        try values.require("schedule", betas.allCases.map(\.rawValue), default: linear)
+        return DiffusionDescription(
+            steps: try values.integer("steps", in: DiffusionDescription.stepsAllowed, default: 1000),
+            schedule: betas.init(rawValue: try values.string("schedule", default: linear)) ?? .linear,
+            learnSigma: try values.boolean("learn_sigma", default: false), pixelRange: range)
     }
 }
 
