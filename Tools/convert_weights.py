@@ -17,6 +17,7 @@ the download to a restored image.
 import argparse
 import json
 import os
+import pickle
 import sys
 import tempfile
 from pathlib import Path
@@ -84,18 +85,22 @@ KNOWN = {
 
 def read_pickle(path):
     """A state dict out of a PyTorch file, read as plain tensors."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError):
-        # The format before zip files cannot be mapped.
+    content = None
+    # Files of the format before PyTorch 1.6 cannot be mapped into memory.
+    for mapped in (True, False):
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            break
+        except OSError:
+            raise
+        except pickle.UnpicklingError as error:
+            # PyTorch's own message advises to trust the file; that is not for this program to advise.
+            raise Refusal(
+                f"{path}: not readable as plain tensors; a checkpoint that wants to run code of its own is not "
+                "converted: ask its author for a plain state dict") from error
         except Exception as error:
-            raise Refusal(f"{path}: not readable as plain tensors: {str(error).splitlines()[0]}") from error
-    except Exception as error:
-        raise Refusal(
-            f"{path}: not readable as plain tensors ({str(error).splitlines()[0]}); a checkpoint that wants to run "
-            "code of its own is not converted") from error
+            if not mapped:
+                raise Refusal(f"{path}: not readable as a PyTorch checkpoint: {type(error).__name__}") from error
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

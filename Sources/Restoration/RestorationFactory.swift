@@ -27,7 +27,7 @@ public enum RestorationFactory {
                 .badSettings, "method diff-dkp needs the weights of a diffusion model",
                 remedy: "set weights, or take the method dip-dkp")
         }
-        let model = try openDiffusionModel(WeightsLocation(weights), precision: input.settings.precision)
+        let model = try DiffusionModel(WeightsLocation(weights), precision: input.settings.precision)
         guard let snapshot else {
             return try DiffDKP(
                 input: input.planes, settings: input.settings, model: model, oracleKernel: input.oracleKernel)

@@ -26,7 +26,7 @@ struct InspectCommand: ParsableCommand {
 
     private func compareExample(_ location: WeightsLocation) throws {
         let example = try WeightsExample(location)
-        let comparison = try example.compare(openDiffusionModel(location, precision: precision))
+        let comparison = try example.compare(DiffusionModel(location, precision: precision))
         print("\(location): \(comparison.words)")
         // In single precision the order of sums is all that differs; with bfloat16, the rounding of each operand.
         let allowed = precision == .f32 ? 1e-4 : 2e-2

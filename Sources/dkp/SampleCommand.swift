@@ -42,7 +42,7 @@ struct SampleCommand: ParsableCommand {
         sample.eta = eta
         sample.size = size.map { ($0.height, $0.width) }
         sample.classLabel = classLabel
-        let model = try openDiffusionModel(WeightsLocation(weights), precision: precision)
+        let model = try DiffusionModel(WeightsLocation(weights), precision: precision)
         let image = try sample.draw(from: model) { step, total in
             Terminal.write(Terminal.isInteractive ? "\r\u{1B}[Kstep \(step)/\(total)" : "")
         }

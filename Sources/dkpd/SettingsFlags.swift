@@ -53,7 +53,7 @@ struct SettingsFlags: ParsableArguments {
 
 /// The flags that set what is asked of images without settings of their own.
 struct RestorationFlags: ParsableArguments {
-    @Option(help: "The method. (default: dip-dkp)")
+    @Option(help: "The method: dip-dkp or diff-dkp. (default: dip-dkp)")
     var restorationMethod: String?
     @Option(help: "The method's inner settings: default or paper. (default: default)")
     var restorationPreset: String?
@@ -77,6 +77,18 @@ struct RestorationFlags: ParsableArguments {
     var restorationSampler: String?
     @Option(help: ArgumentHelp("A file with the true kernel, for experiments.", visibility: .hidden))
     var restorationOracleKernel: String?
+    @Option(help: "The diffusion model of diff-dkp: a name in the folder of weights, or FILE.h5, either with #GROUP.")
+    var restorationWeights: String?
+    @Option(help: "The steps of diff-dkp. (default: 100)")
+    var restorationDiffusionSteps: String?
+    @Option(help: "How diff-dkp goes from step to step: ddpm or ddim. (default: ddpm)")
+    var restorationDiffusionSampler: String?
+    @Option(help: "The noise of ddim, 0 to 1. (default: 0)")
+    var restorationEta: String?
+    @Option(help: "How diff-dkp meets the data: proximal or gradient. (default: proximal)")
+    var restorationDataConsistency: String?
+    @Option(help: "What a class-conditional model is told that the image shows. (default: none)")
+    var restorationClassLabel: String?
 
     /// The flags that were given, by the names of their settings.
     var values: [String: String] {
@@ -85,7 +97,10 @@ struct RestorationFlags: ParsableArguments {
             "kernel": restorationKernel, "kernel_centre": restorationKernelCentre, "steps": restorationSteps,
             "seed": restorationSeed, "precision": restorationPrecision, "threads": restorationThreads,
             "checkpoint_interval": restorationCheckpointInterval, "sampler": restorationSampler,
-            "oracle_kernel": restorationOracleKernel.map(absolutePath),
+            "oracle_kernel": restorationOracleKernel.map(absolutePath), "weights": restorationWeights,
+            "diffusion_steps": restorationDiffusionSteps, "diffusion_sampler": restorationDiffusionSampler,
+            "eta": restorationEta, "data_consistency": restorationDataConsistency,
+            "class_label": restorationClassLabel,
         ].reduce(into: [:]) { values, entry in values["restoration." + entry.key] = entry.value }
     }
 }

@@ -94,8 +94,11 @@ import Testing
         "restoration.seed": ["1", "2"], "restoration.precision": ["f32", "bf16"],
         "restoration.threads": ["1", "2"], "restoration.checkpoint_interval": ["1", "2"],
         "restoration.sampler": ["independent", "metropolis"], "restoration.oracle_kernel": ["/a", "/b"],
+        "restoration.weights": ["a.h5", "b.h5#c"], "restoration.diffusion_steps": ["10", "20"],
+        "restoration.diffusion_sampler": ["ddim", "ddpm"], "restoration.eta": ["0.5", "1"],
+        "restoration.data_consistency": ["gradient", "proximal"], "restoration.class_label": ["1", "2"],
     ]
-    private static let anyText = ["restoration.oracle_kernel"]
+    private static let anyText = ["restoration.oracle_kernel", "restoration.weights"]
 
     @Test func `are read from a file`() throws {
         let yaml = """

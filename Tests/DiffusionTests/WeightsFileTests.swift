@@ -65,7 +65,7 @@ import Testing
     @Test func `a copy at the root of a file predicts as the original in its group`() throws {
         try withChangedFile(Change(attributes: ["license": .string("none"), "trained_on": .string("noise")])) { path in
             let weights = try WeightsFile(path)
-            #expect(weights.license == "none" && weights.trainedOn == "noise" && weights.process == nil)
+            #expect(weights.license == "none" && weights.trainedOn == "noise" && weights.training == nil)
             let image = Tensor<Float>(shape: [3, 8, 12], repeating: 0.25)
             let copy = try UNet(weights, height: 8, width: 12, precision: .f32)
             let original = try UNet(
@@ -77,9 +77,10 @@ import Testing
     @Test func `the training process is read`() throws {
         let json = #"{"steps": 500, "schedule": "cosine", "learn_sigma": true, "pixel_range": [0, 1]}"#
         try withChangedFile(Change(attributes: ["diffusion": .string(json)])) { path in
-            let process = try #require(try WeightsFile(path).process)
-            #expect(process.steps == 500 && process.schedule == .cosine && process.learnSigma)
-            #expect(process.pixelRange == [0, 1])
+            let training = try #require(try WeightsFile(path).training)
+            #expect(
+                training
+                    == DiffusionDescription(steps: 500, schedule: .cosine, learnSigma: true, pixelRange: [0, 1]))
         }
         let wrong = Change(attributes: ["diffusion": .string(#"{"schedule": "sigmoid"}"#)])
         try expectError(.badConfiguration, naming: "schedule", "sigmoid", change: wrong)

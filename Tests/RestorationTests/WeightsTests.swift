@@ -30,7 +30,7 @@ import Testing
                 try Data().write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
             }
             let error = #expect(throws: RestorationError.self) {
-                try openDiffusionModel(WeightsLocation("\(folder)/cats.h5"), precision: .f32)
+                try DiffusionModel(WeightsLocation("\(folder)/cats.h5"), precision: .f32)
             }
             let failure = Failure(try #require(error))
             #expect(failure.exitStatus == .unavailable)

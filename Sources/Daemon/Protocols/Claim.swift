@@ -151,7 +151,7 @@ package struct Claim: Sendable {
         do {
             try terms.limits.check(input, size: status.size, files)
             var settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
-            settings.restoration = locatingWeights(of: settings.restoration)
+            settings.restoration.locateWeights(in: folder.weights.string)
             if terms.duplicates == .skip, let earlier = try results.result(of: input, settings.restoration) {
                 let message = "the same image was restored with the same settings before: \(earlier.readable)"
                 return try reject(claim, as: id, item, code: "duplicate", message: message)
@@ -209,16 +209,6 @@ package struct Claim: Sendable {
         let renamed = path.removingLastComponent().appending("\(ResultName.make(from: name)).png")
         try files.renameExclusively(path, to: renamed)
         return renamed
-    }
-
-    /// The settings with a weights file that is given by name looked up in the folder of weights.
-    private func locatingWeights(of settings: RestorationSettings) -> RestorationSettings {
-        guard let text = settings.weights else { return settings }
-        let weights = WeightsLocation(text)
-        guard weights.isName else { return settings }
-        var settings = settings
-        settings.weights = weights.inFolder(folder.weights.string).description
-        return settings
     }
 
     /// Makes a job that is born rejected of a claim.

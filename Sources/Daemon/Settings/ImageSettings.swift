@@ -59,8 +59,8 @@ package struct ImageSettings: Sendable, Equatable {
             throw .malformed("oracle_kernel cannot be set for a dropped image; use dkp restore", source: source)
         }
         if let weights = restoration.weights, weights != defaults.weights, !WeightsLocation(weights).isName {
-            throw .malformed(
-                "weights is \"\(weights)\"; allowed for a dropped image: the name of a file in the folder of weights",
+            throw .invalid(
+                SettingKey.weights.rawValue, weights, allowed: "the name of a file in the daemon's folder of weights",
                 source: source)
         }
         if let value = node.mapping?[Node(Self.priorityName)] {

@@ -33,11 +33,14 @@ public struct DiffusionDescription: Sendable, Codable, Equatable {
         self.pixelRange = pixelRange
     }
 
+    static let stepsAllowed = 1...100_000
+
     /// The betas of the training, `steps` numbers in (0, 1).
     /// - Throws: ``DiffusionError`` if the number of steps is out of range.
     public func betas() throws(DiffusionError) -> [Double] {
-        guard (1...100_000).contains(steps) else {
-            throw DiffusionError(.invalidSetting, "a training of \(steps) steps; allowed: 1 to 100000")
+        guard Self.stepsAllowed.contains(steps) else {
+            throw DiffusionError(
+                .invalidSetting, "a training of \(steps) steps; allowed: 1 to \(Self.stepsAllowed.upperBound)")
         }
         switch schedule {
         case .linear: return Self.linear(steps)

@@ -11,8 +11,8 @@ public struct WeightsFile: Sendable {
     public let name: String
     /// The network.
     public let configuration: UNetConfiguration
-    /// The training process, where the file tells it.
-    public let process: DiffusionDescription?
+    /// The training, where the file tells of it.
+    public let training: DiffusionDescription?
     /// What the network was trained on, where the file tells it.
     public let trainedOn: String?
     /// The licence of the weights, where the file tells it.
@@ -46,7 +46,7 @@ public struct WeightsFile: Sendable {
             }
             let header = WeightsHeader(of: group, in: file)
             configuration = try header.configuration()
-            process = try header.process()
+            training = try header.training()
             trainedOn = header.text("trained_on")
             license = header.text("license")
             let expected = try configuration.parameterShapes()
@@ -184,20 +184,19 @@ private struct WeightsHeader {
         return try UNetConfiguration(architecture: try required("architecture"), json: try required("config"))
     }
 
-    func process() throws -> DiffusionDescription? {
+    func training() throws -> DiffusionDescription? {
         guard let json = text("diffusion") else { return nil }
         let values = try ConfigurationValues(json: json, attribute: "diffusion")
         let range = try values.numbers("pixel_range", in: -1e6...1e6, default: [-1, 1])
         guard range.count == 2, range[0] < range[1] else {
             throw WeightsError(.badConfiguration, "diffusion: pixel_range is not two ascending numbers")
         }
-        let schedule = try values.string("schedule", default: "linear")
-        guard let betas = DiffusionDescription.Betas(rawValue: schedule) else {
-            throw WeightsError(
-                .badConfiguration, "diffusion: schedule is \"\(schedule)\", neither \"linear\" nor \"cosine\"")
-        }
+        let betas = DiffusionDescription.Betas.self
+        let linear = betas.linear.rawValue
+        try values.require("schedule", betas.allCases.map(\.rawValue), default: linear)
         return DiffusionDescription(
-            steps: try values.integer("steps", in: 1...100_000, default: 1000), schedule: betas,
+            steps: try values.integer("steps", in: DiffusionDescription.stepsAllowed, default: 1000),
+            schedule: betas.init(rawValue: try values.string("schedule", default: linear)) ?? .linear,
             learnSigma: try values.boolean("learn_sigma", default: false), pixelRange: range)
     }
 }

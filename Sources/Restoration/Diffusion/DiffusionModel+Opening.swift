@@ -1,20 +1,30 @@
 import Diffusion
 
-/// Opens a weights file and loads its network. The one place where the product meets the networks.
-///
-/// Where the file does not tell how the network was trained, that is taken from the network: 1,000 steps with linear
-/// betas, and a learned variance if its prediction carries one.
-/// - Throws: ``RestorationError`` with code `unavailable` if the file is not there; `WeightsError` and what planning the
-///   network throws.
-public func openDiffusionModel(
-    _ location: WeightsLocation, precision: RestorationSettings.Precision
-) throws -> DiffusionModel {
-    try location.requireFile()
-    let file = try WeightsFile(location.description)
-    let network = try UNet(file, precision: precision.resolved)
-    return DiffusionModel(
-        predictor: network,
-        description: file.process ?? DiffusionDescription(learnSigma: network.predictsVariance),
-        imageSize: file.configuration.imageSize, name: location.description,
-        sha256: try JobDirectory.digest(of: location.path).hexadecimal)
+extension DiffusionModel {
+    /// Opens a weights file: the one place where the product meets the networks.
+    /// - Parameter precision: that of the network.
+    /// - Throws: ``RestorationError`` with code `unavailable` if the file is not there, `badInput` if the model is none for
+    ///   this program; `WeightsError` for what is wrong with the file.
+    public init(_ location: WeightsLocation, precision: RestorationSettings.Precision) throws {
+        try location.requireFile()
+        let weights = try WeightsFile(location.description)
+        let configuration = weights.configuration
+        let training = weights.training ?? DiffusionDescription(learnSigma: configuration.predictsVariance)
+        guard training.pixelRange == [-1, 1] else {
+            throw RestorationError(
+                .badInput, "\(location): trained with pixels in \(training.pixelRange)",
+                remedy: "only networks for pixels from -1 to 1 can be used")
+        }
+        guard training.learnSigma == configuration.predictsVariance else {
+            throw RestorationError(
+                .badInput,
+                "\(location): learn_sigma is \(training.learnSigma), but the network answers with "
+                    + "\(configuration.outputChannels) channels for \(configuration.channels)",
+                remedy: "convert the weights again with the right configuration")
+        }
+        self.init(
+            predictor: try UNet(weights, precision: precision.resolved), description: training,
+            imageSize: configuration.imageSize, name: location.description,
+            sha256: try JobDirectory.digest(of: location.path).hexadecimal)
+    }
 }

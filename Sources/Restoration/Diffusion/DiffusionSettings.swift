@@ -12,14 +12,22 @@ public struct DiffusionSettings: Sendable, Equatable {
     /// that of rounding to 8 bits. Over the noise level of a step, and squared, it is the weight of the network's image
     /// in the proximal step: the surer the network, the more it counts.
     public var dataDeviation = 1 / 255 / 12.0.squareRoot()
-    /// The weight's bounds.
-    public var weights = 1e-4...1e-2
+    /// The weight's bounds. Below the lower one, a kernel that is not yet right would be made up for by ringing.
+    public var weights = 1e-3...1e-2
     /// How often kernels are sampled in a step: it costs little beside the network.
     public var samplesPerStep = 1
     /// Updates of the kernel network by the data after each sampling.
     public var networkUpdatesPerSample = 2
     /// How the kernel is found.
-    public var kernelEstimation = KernelEstimationSettings.standard
+    public var kernelEstimation = chains
+
+    /// As for an untrained network, but taking the image as it is: a trained one does not follow a kernel that is too
+    /// narrow into smoothness, and an image that must be uncertain would keep kernels too wide until the last steps.
+    private static var chains: KernelEstimationSettings {
+        var settings = KernelEstimationSettings.standard
+        settings.imageUncertainty = 0
+        return settings
+    }
 
     /// The numbers that a user's settings mean.
     public init(_ settings: RestorationSettings) {

@@ -57,3 +57,11 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
         throw RestorationError(.unavailable, "\(path): no such weights file", remedy: remedy)
     }
 }
+
+extension RestorationSettings {
+    /// Looks weights that are given by a mere name up in a folder.
+    public mutating func locateWeights(in folder: String) {
+        guard let location = weights.map({ WeightsLocation($0) }), location.isName else { return }
+        weights = location.inFolder(folder).description
+    }
+}
