@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("job", "JOB"), ("free space", "FREE_SPACE"), ("größe", "GR__E"), ("message", "DKPD_MESSAGE"),
+        ("job", "JOB"), ("free space", "FREE_SPACE"), ("größe", "GR_SSE"), ("message", "DKPD_MESSAGE"),
         ("code", "CODE"), ("code_line", "DKPD_CODE_LINE"), ("_uid", "DKPD__UID"), ("2nd", "DKPD_2ND"), ("", "DKPD_"),
         (String(repeating: "k", count: 80), String(repeating: "K", count: 64)),
     ]) func `names its fields so that none is taken for another's`(key: String, name: String) {
