@@ -153,7 +153,7 @@ struct `With a disk of its own, the daemon` {
     @Test func `waits for a jobs folder that cannot be written`() async throws {
         try await withDisk(settings: "free_space_floor: 0") { daemon, _ in
             let jobs = daemon.state.appending("jobs")
-            try drop("slow", daemon.state.appending("inbox").appending("cat.png"))
+            try drop("long", daemon.state.appending("inbox").appending("cat.png"))
             try await wait(for: "a checkpoint: \(daemon.log)") {
                 daemon.list("jobs").contains { job in
                     daemon.list("jobs/\(job)").contains { $0.hasPrefix("checkpoint-") }

@@ -9,7 +9,7 @@ import Testing
 /// Small pictures for the real worker, and what a run that nobody disturbs makes of them.
 enum RealWork {
     /// Steps enough to be interrupted often, in the time of a test.
-    static let steps = 40
+    static let steps = 150
 
     /// The daemon's settings for them.
     static let settings = """

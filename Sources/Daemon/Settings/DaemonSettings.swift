@@ -49,7 +49,7 @@ public struct DaemonSettings: Sendable, Equatable {
     public var restoration = RestorationSettings()
 
     /// How long a worker that was asked to stop may take: less than the daemon's own ten seconds.
-    static let stopTime = Duration.seconds(8)
+    static let stopTime = Duration.seconds(7)
 
     /// The defaults.
     public init() {}
