@@ -118,6 +118,6 @@ private struct Farewell: Service {
 
     func run() async throws {
         try? await gracefulShutdown()
-        manager.stopping(within: DaemonSettings.stopTime + .seconds(2))
+        manager.stopping(within: DaemonSettings.stopTime + .seconds(3))
     }
 }
