@@ -100,8 +100,7 @@ public final class DiffDKP: RestorationProcess {
     /// One step of Algorithm 3.
     public func advance() throws -> StepRecord {
         let level = totalSteps - 1 - step
-        let timestep = schedule.timesteps[level]
-        let prediction = try NoisePrediction(of: noisy, at: timestep, by: predictor, label: label)
+        let prediction = try NoisePrediction(of: noisy, at: schedule.timesteps[level], by: predictor, label: label)
         let predicted = schedule.cleanImage(of: noisy, prediction, at: level)
         let image = canvas.image(of: predicted).map { 0.5 * ($0 + 1) }
 
@@ -119,7 +118,7 @@ public final class DiffDKP: RestorationProcess {
             sampler: settings.sampler, noise: &noise)
         clean = consistent
         step += 1
-        return StepRecord(step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: "t = \(timestep)")
+        return StepRecord(step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: "denoising")
     }
 
     /// Random kernel sampling and the kernel network's updates with the present image (Equations 3 to 13).

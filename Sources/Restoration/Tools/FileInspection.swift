@@ -101,24 +101,17 @@ public struct FileInspection: Sendable, Encodable {
             isIntact = false
             damage = problem
         }
-        if node.dataset != nil, node.problem == nil {
-            datasets.append(try Self.summary(path, isBFloat16: attributes[inside("dtype")] == "bfloat16", in: file))
-        }
+        if node.dataset != nil, node.problem == nil { datasets.append(try Self.summary(path, in: file)) }
         for child in node.children { try visit(child, at: inside(child.name), in: file) }
     }
 
-    /// - Parameter isBFloat16: whether the integers in the file are the bits of bfloat16 numbers.
-    private static func summary(
-        _ path: String, isBFloat16: Bool, in file: borrowing HDF5File
-    ) throws -> DatasetSummary {
+    private static func summary(_ path: String, in file: borrowing HDF5File) throws -> DatasetSummary {
         let description = try file.describe(path)
         var summary = DatasetSummary(
-            path: path, shape: description.shape,
-            type: isBFloat16 ? "bfloat16" : description.elementType.description, notFinite: 0,
+            path: path, shape: description.shape, type: description.elementType.description, notFinite: 0,
             hasChecksum: description.hasFletcher32)
         guard case .other = description.elementType else {
-            var values = try file.readDoubles(path).values
-            if isBFloat16 { values = values.map { Double(Float(bitPattern: UInt32($0) << 16)) } }
+            let values = try file.readDoubles(path).values
             let finite = values.lazy.filter(\.isFinite)
             let count = finite.reduce(0) { count, _ in count + 1 }
             summary.notFinite = values.count - count
