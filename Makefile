@@ -19,6 +19,8 @@ PACKAGES ?= .build/packages
 SOURCES := Package.swift Sources Tests
 # The same build serves the programs and the tests: nothing is @testable, and numeric tests want the optimiser.
 BUILD := $(SWIFT) build -c release
+# Many tests wait for processes of their own; all at once they starve one another on a small machine.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 6
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
 SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way

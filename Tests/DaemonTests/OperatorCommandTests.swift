@@ -253,12 +253,16 @@ import Testing
     @Test func `retry puts an image back with the settings that it had`() async throws {
         try await withFolder { folder in
             let id = try makeJob(folder, "20260101-000000-001", name: "cat.png")
+            var ledger = JobLedger(name: "cat.png", claimed: Date())
+            ledger.priority = 7
+            try ledger.write(to: folder.job(id), LocalFileSystem())
             #expect(try await dkp(folder.root, "cancel", id.description).status == 0)
             let run = try await dkp(folder.root, "retry", "cat", "--set", "seed=9")
             #expect(run.status == 0 && run.output == "\(folder.inbox.appending("cat.png"))\n", "\(run)")
             #expect(try names(folder.inbox) == ["cat.png", "cat.png.yaml"] && names(folder.rejected) == [])
             let settings = try text(folder.inbox.appending("cat.png.yaml"))
             #expect(settings.contains("scale: 4\n") && settings.contains("seed: 9\n"), "\(settings)")
+            #expect(settings.contains("priority: 7\n"), "\(settings)")
             // And the daemon takes them.
             let again = try #require(JobID("20260101-000000-009"))
             let protocols = Protocols(folder, MortalFileSystem(changes: .max))

@@ -89,6 +89,18 @@ import Testing
         }
     }
 
+    @Test func `rejects an image with settings that cannot be used while another is being restored`() async throws {
+        try await withDaemon { daemon in
+            let inbox = daemon.state.appending("inbox")
+            try drop("endless", inbox.appending("first.png"))
+            try await wait(for: "a worker: \(daemon.log)") { daemon.log.contains("worker starts") }
+            try drop("scael: 2", inbox.appending("cat.png.yaml"))
+            try drop("ok", inbox.appending("cat.png"))
+            try await wait(for: "a rejection: \(daemon.log)") { daemon.list("rejected") == ["cat"] }
+            #expect(try await daemon.stop().status == 0)
+        }
+    }
+
     @Test func `does not start in an environment with settings that it cannot use`() throws {
         for (variable, word) in [("DKP_WROKERS=2", "DKP_WORKERS"), ("DKP_WORKERS=0", "from 1 to 256")] {
             let process = Process()

@@ -38,11 +38,16 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         return FileError(code, operation: operation, path: place.pushing(path))
     }
 
+    /// What is attempted on files that stay as they are.
+    private static let readingOperations: Set = ["read", "open", "open the folder", "list", "ask its status"]
+
     private var remedy: String {
         switch code {
         case .noSpace, .diskQuotaExceeded: "; make room on that file system"
         case .readOnlyFileSystem: "; remount it for writing"
-        case .permissionDenied, .notPermitted: "; let the daemon's user write there"
+        case .permissionDenied, .notPermitted:
+            Self.readingOperations.contains(operation)
+                ? "; let the daemon's user read it" : "; let the daemon's user write there"
         case .improperLink: "; all folders of the state directory must lie on one file system"
         default: ""
         }

@@ -102,9 +102,9 @@ struct InboxService: Service {
             })
         {
             do {
-                guard let ledger = try result.get() else { continue }
-                logger.info("claimed", metadata: ["name": "\(ledger.name)", "job": "\(claim.id)"])
-                jobs.append(.init(id: claim.id, ledger: ledger))
+                guard let job = try result.get() else { continue }
+                logger.info("claimed", metadata: ["name": "\(job.ledger.name)", "job": "\(job.id)"])
+                jobs.append(job)
             } catch {
                 state.scanner.leaveAlone(claim.item, "it cannot be claimed now: \(error)")
                 state.hasUnfinishedClaims = true
@@ -114,13 +114,13 @@ struct InboxService: Service {
     }
 
     /// Claims one file; nil if it was gone.
-    private func take(_ item: InboxItem, _ id: JobID) throws -> JobLedger? {
-        try claim.claim(item, as: id) ? ledger(of: id) : nil
+    private func take(_ item: InboxItem, _ id: JobID) throws -> Recovery.Found? {
+        try claim.claim(item, as: id) ? job(id) : nil
     }
 
-    private func ledger(of id: JobID) -> JobLedger {
-        let job = folder.job(id)
-        return (try? JobLedger.read(from: job, files)) ?? Recovery.ledger(of: job)
+    /// A job that is there now; where its files cannot be read, the scheduler meets the error.
+    private func job(_ id: JobID) -> Recovery.Found {
+        (try? Recovery.Found(id, in: folder, files)) ?? .init(id: id, ledger: Recovery.ledger(of: folder.job(id)))
     }
 
     /// Watches the sub-folders that there are now. A new one may have been filled before it was watched: it is listed
@@ -180,8 +180,8 @@ struct InboxService: Service {
 
     private func submit(_ id: JobID) async {
         guard (try? files.status(folder.job(id))) != nil else { return }
-        let ledger = ledger(of: id)
-        logger.info("claimed", metadata: ["name": "\(ledger.name)", "job": "\(id)"])
-        await queue.submit([.init(id: id, ledger: ledger)])
+        let job = job(id)
+        logger.info("claimed", metadata: ["name": "\(job.ledger.name)", "job": "\(id)"])
+        await queue.submit(job)
     }
 }

@@ -52,9 +52,10 @@ package enum Cancellation {
         case .publishing, .finished: return nil
         case .rejecting: return try publication.completeRejection(id, name: name)
         case .working:
+            let ledger = try JobLedger.read(from: job, files)
             let report = RejectionReport(
-                job: id.description, name: name, code: code, message: wish(in: job, files) ?? "cancelled",
-                attempts: try JobLedger.read(from: job, files)?.attempts ?? [])
+                job: id.description, name: name, priority: ledger?.priority, code: code,
+                message: wish(in: job, files) ?? "cancelled", attempts: ledger?.attempts ?? [])
             return try publication.reject(id, report: report)
         }
     }

@@ -7,6 +7,8 @@ package struct RejectionReport: Sendable, Codable, Equatable {
     package var job: String
     /// The dropped file's name, as text.
     package var name: String
+    /// The job's place in the queue; nil counts as 0.
+    package var priority: Int?
     /// A word for programs.
     package var code: String
     /// A sentence for people.
@@ -14,9 +16,12 @@ package struct RejectionReport: Sendable, Codable, Equatable {
     /// The runs of the worker that failed.
     package var attempts: [JobLedger.Attempt]
 
-    package init(job: String, name: String, code: String, message: String, attempts: [JobLedger.Attempt]) {
+    package init(
+        job: String, name: String, priority: Int? = nil, code: String, message: String, attempts: [JobLedger.Attempt]
+    ) {
         self.job = job
         self.name = name
+        self.priority = priority
         self.code = code
         self.message = message
         self.attempts = attempts

@@ -16,10 +16,21 @@ package struct Recovery: Sendable {
         package var id: JobID
         /// What the daemon remembered of it.
         package var ledger: JobLedger
+        /// Whether a worker has still to run; where not, only files are to be moved.
+        package var needsWorker: Bool
 
-        package init(id: JobID, ledger: JobLedger) {
+        package init(id: JobID, ledger: JobLedger, needsWorker: Bool = true) {
             self.id = id
             self.ledger = ledger
+            self.needsWorker = needsWorker
+        }
+
+        /// The job in a directory as its files tell it.
+        package init(_ id: JobID, in folder: StateFolder, _ files: some StateFileSystem) throws(FileError) {
+            let job = folder.job(id)
+            self.id = id
+            ledger = try JobLedger.read(from: job, files) ?? Recovery.ledger(of: job)
+            needsWorker = try JobPhase(of: job, files) == .working
         }
     }
 
@@ -58,11 +69,7 @@ package struct Recovery: Sendable {
                 warnings.append("\(path.readable): not a job of this daemon; left alone")
                 continue
             }
-            if let ledger = try JobLedger.read(from: path, files) {
-                jobs.append(Found(id: id, ledger: ledger))
-            } else {
-                jobs.append(Found(id: id, ledger: Self.ledger(of: path)))
-            }
+            jobs.append(try Found(id, in: folder, files))
         }
         return (jobs.sorted { $0.id < $1.id }, warnings)
     }

@@ -58,8 +58,9 @@ package struct Retrial {
             return mapping.map { ($0.string ?? "?", $1.null == nil ? $1.string ?? "a list or a mapping" : "") }
         }
         guard try files.status(rejection.appending(JobFiles.record)) != nil else { return [] }
+        let priority = RejectionReport.read(from: rejection, files)?.priority
         return try JobDirectory.open(rejection.string).record.settings.texts.compactMap { key, text in
             text.isEmpty ? nil : (key.rawValue, text)
-        }
+        } + (priority.map { [(ImageSettings.priorityName, "\($0)")] } ?? [])
     }
 }

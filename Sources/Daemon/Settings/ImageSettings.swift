@@ -20,7 +20,7 @@ package struct ImageSettings: Sendable, Equatable {
     static let sizeLimit = 65_536
 
     private static let priorities = -100...100
-    private static let priorityName = "priority"
+    static let priorityName = "priority"
 
     /// Sets one value from its text.
     package mutating func set(_ name: String, to text: String, source: String) throws(SettingsError) {

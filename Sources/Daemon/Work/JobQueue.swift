@@ -8,6 +8,8 @@ package actor JobQueue {
     private(set) var obstacle: String?
     /// The processors that running jobs may use.
     private var processors: [JobID: Int] = [:]
+    /// Jobs that came with nothing left to compute: they wait for no other's end.
+    private var settled: [JobID] = []
     /// Files found in the inbox that are still to be claimed.
     private var arriving = 0
 
@@ -45,6 +47,7 @@ package actor JobQueue {
     /// Adds jobs; those that are known already stay as they are.
     package func submit(_ jobs: [Recovery.Found]) {
         for job in jobs { table.add(job.id, job.ledger, now: .now) }
+        settled += jobs.filter { !$0.needsWorker }.map(\.id)
         bell.ring()
     }
 
@@ -77,6 +80,14 @@ package actor JobQueue {
 
     /// Takes a job out of its turn, for something that needs no processor; nil if it is running already or gone.
     package func take(_ id: JobID) -> (id: JobID, ledger: JobLedger)? { table.take(id) }
+
+    /// Takes a job for which no worker has to run; nil if there is none.
+    package func takeSettled() -> (id: JobID, ledger: JobLedger)? {
+        while let id = settled.popLast() {
+            if let job = table.take(id) { return job }
+        }
+        return nil
+    }
 
     /// Takes note of how far a running job is.
     package func note(_ progress: JobTable.Progress, of id: JobID) {

@@ -33,6 +33,7 @@ struct Scheduler: Service {
                     free: DiskGuard.freeSpace(at: folder.jobs), floor: settings.freeSpaceFloor)
                 await tell(obstacle)
                 await queue.setObstacle(obstacle)
+                while let job = await queue.takeSettled() { group.addTask { await work(on: job.id, job.ledger) } }
                 while !Task.isShuttingDownGracefully,
                     let job = await queue.takeNext(
                         workers: settings.workers, processors: processors, need: threads)
@@ -200,7 +201,8 @@ struct Scheduler: Service {
 
     private func reject(_ id: JobID, _ ledger: JobLedger, code: String, message: String) throws -> Turn {
         let report = RejectionReport(
-            job: id.description, name: ledger.name, code: code, message: message, attempts: ledger.attempts)
+            job: id.description, name: ledger.name, priority: ledger.priority, code: code, message: message,
+            attempts: ledger.attempts)
         let place = try publication.reject(id, report: report)
         logger.notice(
             "rejected",
