@@ -75,7 +75,7 @@ size_t dkp_attention_scratch_bytes(const dkp_attention_layout *layout, int heigh
     return 2 * s.head_bytes * layout->heads + s.worker_bytes * layout->workers;
 }
 
-// The first scalar of a channel of a map: its pixels follow at a distance of one block.
+// The first scalar of a channel of a map.
 static const char *channel_base(const dkp_feature_map *map, int channel) {
     const int bytes = map->scalar == DKP_BF16 ? 2 : 4;
     return (const char *)map->data
@@ -86,12 +86,12 @@ static const char *channel_base(const dkp_feature_map *map, int channel) {
 static inline void copy_scalar(
     const dkp_feature_map *map, const char *base, ptrdiff_t pixel, int scalar_bytes, char *target) {
     if (map->scalar == DKP_F32) {
-        memcpy(target, base + pixel * map->block * 4, 4);
+        memcpy(target, base + pixel * map->pixel_stride * 4, 4);
     } else if (scalar_bytes == 2) {
-        memcpy(target, base + pixel * map->block * 2, 2);
+        memcpy(target, base + pixel * map->pixel_stride * 2, 2);
     } else {
         uint16_t half;
-        memcpy(&half, base + pixel * map->block * 2, sizeof half);
+        memcpy(&half, base + pixel * map->pixel_stride * 2, sizeof half);
         const float value = widen_bf16(half);
         memcpy(target, &value, sizeof value);
     }
@@ -238,7 +238,7 @@ static void store_result(
         char *base = (char *)channel_base(a->y, layout->result[head * layout->head_channels + c]);
         for (int q = 0; q < queries; q++) {
             const float value = result[q * stride + c] / sums[q];
-            const ptrdiff_t at = (ptrdiff_t)(first + q) * a->y->block;
+            const ptrdiff_t at = (first + q) * a->y->pixel_stride;
             if (a->y->scalar == DKP_F32) {
                 memcpy(base + at * 4, &value, sizeof value);
             } else {

@@ -15,8 +15,8 @@ KERNEL void NAME(channel_product)(void *context, int share, ptrdiff_t begin, ptr
             const ptrdiff_t stop = start + 512 < pixels ? start + 512 : pixels;
             VEC sums[BLOCK] = {{0}};
             for (ptrdiff_t pixel = start; pixel < stop; pixel++) {
-                LOAD(u, a + pixel * BLOCK);
-                LOAD(v, b + pixel * BLOCK);
+                LOAD(u, a + pixel * p->a->pixel_stride);
+                LOAD(v, b + pixel * p->b->pixel_stride);
                 for (int k = 0; k < BLOCK; k++) sums[k] += u[k] * v;
             }
             for (int k = 0; k < BLOCK; k++) NAME(add_to_doubles)(total[k], &sums[k]);
@@ -35,7 +35,7 @@ KERNEL void NAME(channel_transform)(void *context, int share, ptrdiff_t begin, p
         for (int j = 0; j < t->y->blocks; j++) {
             VEC sum = {0};
             for (int i = 0; i < t->a->blocks; i++) {
-                LOAD(u, ROW(t->a, i, 0) + pixel * BLOCK);
+                LOAD(u, AT(t->a, i, 0, pixel));
                 const float *matrix = t->matrix + (ptrdiff_t)i * BLOCK * columns + j * BLOCK;
                 for (int k = 0; k < BLOCK; k++) {
                     VEC m;
@@ -44,7 +44,7 @@ KERNEL void NAME(channel_transform)(void *context, int share, ptrdiff_t begin, p
                 }
             }
             sum *= t->factor;
-            SCALAR *y = ROW(t->y, j, 0) + pixel * BLOCK;
+            SCALAR *y = AT(t->y, j, 0, pixel);
             if (t->accumulate) {
                 LOAD(old, y);
                 sum += old;
@@ -59,6 +59,7 @@ KERNEL void NAME(channel_transform)(void *context, int share, ptrdiff_t begin, p
 KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const Packing *p = context;
+    const ptrdiff_t step = p->map->pixel_stride;
     for (ptrdiff_t row = begin; row < end; row++) {
         for (int channel = 0; channel < p->channels; channel++) {
             const int at = p->first + channel;
@@ -66,16 +67,16 @@ KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
             SCALAR *target = ROW(p->map, at / BLOCK, row) + at % BLOCK;
             for (ptrdiff_t c = 0; c < p->map->width; c++) {
 #if SCALAR_IS_BF16
-                target[c * BLOCK] = round_to_bf16(plane[c]);
+                target[c * step] = round_to_bf16(plane[c]);
 #else
-                target[c * BLOCK] = plane[c];
+                target[c * step] = plane[c];
 #endif
             }
         }
         // The buffer may have held another map: what lies in the padding channels would get a gradient.
         for (int at = p->first + p->channels; at % BLOCK != 0; at++) {
             SCALAR *target = ROW(p->map, at / BLOCK, row) + at % BLOCK;
-            for (ptrdiff_t c = 0; c < p->map->width; c++) target[c * BLOCK] = 0;
+            for (ptrdiff_t c = 0; c < p->map->width; c++) target[c * step] = 0;
         }
     }
 }
@@ -83,6 +84,7 @@ KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
 KERNEL void NAME(unpack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const Packing *p = context;
+    const ptrdiff_t step = p->map->pixel_stride;
     for (ptrdiff_t row = begin; row < end; row++) {
         for (int channel = 0; channel < p->channels; channel++) {
             const int at = p->first + channel;
@@ -90,9 +92,9 @@ KERNEL void NAME(unpack)(void *context, int share, ptrdiff_t begin, ptrdiff_t en
             const SCALAR *source = ROW(p->map, at / BLOCK, row) + at % BLOCK;
             for (ptrdiff_t c = 0; c < p->map->width; c++) {
 #if SCALAR_IS_BF16
-                plane[c] = widen_bf16(source[c * BLOCK]);
+                plane[c] = widen_bf16(source[c * step]);
 #else
-                plane[c] = source[c * BLOCK];
+                plane[c] = source[c * step];
 #endif
             }
         }

@@ -9,6 +9,25 @@
 // A fixed number of partial sums per channel block keeps a reduction's result independent of the thread count.
 enum { REDUCTION_CHUNKS = 8 };
 
+// Tasks follow memory: blocks are apart in the blocked layout, and side by side where channels come last.
+static inline int has_channels_last(const dkp_feature_map *map) { return map->plane_stride == map->block; }
+
+static inline int row_plane(const dkp_feature_map *map, ptrdiff_t task) {
+    return (int)(has_channels_last(map) ? task % map->blocks : task / map->height);
+}
+
+static inline int row_of(const dkp_feature_map *map, ptrdiff_t task) {
+    return (int)(has_channels_last(map) ? task / map->blocks : task % map->height);
+}
+
+static inline int chunk_plane(const dkp_feature_map *map, ptrdiff_t task) {
+    return (int)(has_channels_last(map) ? task % map->blocks : task / REDUCTION_CHUNKS);
+}
+
+static inline int chunk_of(const dkp_feature_map *map, ptrdiff_t task) {
+    return (int)(has_channels_last(map) ? task / map->blocks : task % REDUCTION_CHUNKS);
+}
+
 static inline int chunk_begin(int height, int chunk) { return (int)((ptrdiff_t)height * chunk / REDUCTION_CHUNKS); }
 
 // Reflection about the edge pixel, clamped for maps narrower than the halo.
@@ -226,8 +245,7 @@ void dkp_zero_halo(const dkp_feature_map *map) {
 }
 
 void dkp_zero_map(const dkp_feature_map *map) {
-    const size_t bytes = map->scalar == DKP_F32 ? 4 : 2;
-    memset(map->data, 0, (size_t)map->blocks * map->plane_stride * bytes);
+    dkp_parallel_for(row_tasks(map), row_grain(map), SELECT(map, zero), (void *)map);
 }
 
 void dkp_transpose(const float *matrix, int rows, int columns, float *result) {

@@ -2,6 +2,13 @@
 
 // MARK: Halo
 
+KERNEL void NAME(zero)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const dkp_feature_map *map = context;
+    for (ptrdiff_t task = begin; task < end; task++)
+        NAME(zero_pixels)(PIXELS_OF(map, row_plane(map, task), row_of(map, task)), 0, map->width);
+}
+
 KERNEL void NAME(clear_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const dkp_feature_map *map = context;
@@ -13,27 +20,29 @@ KERNEL void NAME(fill_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t
     (void)share;
     const dkp_feature_map *map = context;
     const int halo = map->halo, height = map->height, width = map->width;
-    const size_t pixel = BLOCK * sizeof(SCALAR), line = (size_t)(width + 2 * halo) * pixel;
+    const ptrdiff_t step = map->pixel_stride;
+    const size_t pixel = BLOCK * sizeof(SCALAR);
     for (int plane = (int)begin; plane < end; plane++) {
         for (int row = 0; row < height; row++) {
             SCALAR *p = ROW(map, plane, row);
             for (int h = 1; h <= halo; h++) {
-                memcpy(p - (ptrdiff_t)h * BLOCK, p + (ptrdiff_t)reflect(-h, width) * BLOCK, pixel);
-                memcpy(
-                    p + (ptrdiff_t)(width - 1 + h) * BLOCK, p + (ptrdiff_t)reflect(width - 1 + h, width) * BLOCK, pixel);
+                memcpy(p - h * step, p + reflect(-h, width) * step, pixel);
+                memcpy(p + (width - 1 + h) * step, p + reflect(width - 1 + h, width) * step, pixel);
             }
         }
         for (int h = 1; h <= halo; h++) {
-            const ptrdiff_t left = (ptrdiff_t)halo * BLOCK;
-            memcpy(ROW(map, plane, -h) - left, ROW(map, plane, reflect(-h, height)) - left, line);
-            memcpy(
-                ROW(map, plane, height - 1 + h) - left, ROW(map, plane, reflect(height - 1 + h, height)) - left, line);
+            const SCALAR *above = ROW(map, plane, reflect(-h, height));
+            const SCALAR *below = ROW(map, plane, reflect(height - 1 + h, height));
+            for (ptrdiff_t c = -halo; c < width + halo; c++) {
+                memcpy(ROW(map, plane, -h) + c * step, above + c * step, pixel);
+                memcpy(ROW(map, plane, height - 1 + h) + c * step, below + c * step, pixel);
+            }
         }
     }
 }
 
-INLINE void NAME(add_pixels)(SCALAR *target, const SCALAR *source, ptrdiff_t pixels) {
-    for (ptrdiff_t i = 0; i < pixels * BLOCK; i += BLOCK) {
+INLINE void NAME(add_pixels)(SCALAR *target, const SCALAR *source, ptrdiff_t pixels, ptrdiff_t step) {
+    for (ptrdiff_t i = 0; i < pixels * step; i += step) {
         LOAD(t, target + i);
         LOAD(s, source + i);
         STORE(target + i, t + s);
@@ -44,21 +53,20 @@ KERNEL void NAME(fold_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t
     (void)share;
     const dkp_feature_map *map = context;
     const int halo = map->halo, height = map->height, width = map->width;
+    const ptrdiff_t step = map->pixel_stride, left = halo * step;
     for (int plane = (int)begin; plane < end; plane++) {
         for (int h = 1; h <= halo; h++) {
-            const ptrdiff_t left = (ptrdiff_t)halo * BLOCK;
             NAME(add_pixels)(
-                ROW(map, plane, reflect(-h, height)) - left, ROW(map, plane, -h) - left, width + 2 * halo);
+                ROW(map, plane, reflect(-h, height)) - left, ROW(map, plane, -h) - left, width + 2 * halo, step);
             NAME(add_pixels)(
                 ROW(map, plane, reflect(height - 1 + h, height)) - left, ROW(map, plane, height - 1 + h) - left,
-                width + 2 * halo);
+                width + 2 * halo, step);
         }
         for (int row = 0; row < height; row++) {
             SCALAR *p = ROW(map, plane, row);
             for (int h = 1; h <= halo; h++) {
-                NAME(add_pixels)(p + (ptrdiff_t)reflect(-h, width) * BLOCK, p - (ptrdiff_t)h * BLOCK, 1);
-                NAME(add_pixels)(
-                    p + (ptrdiff_t)reflect(width - 1 + h, width) * BLOCK, p + (ptrdiff_t)(width - 1 + h) * BLOCK, 1);
+                NAME(add_pixels)(p + reflect(-h, width) * step, p - h * step, 1, step);
+                NAME(add_pixels)(p + reflect(width - 1 + h, width) * step, p + (width - 1 + h) * step, 1, step);
             }
         }
     }

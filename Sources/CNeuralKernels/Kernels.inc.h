@@ -19,6 +19,9 @@
 #undef LOAD
 #undef STORE
 #undef ROW
+#undef AT
+#undef PIXELS
+#undef PIXELS_OF
 #undef WITH_CONSTANT_KIND
 #undef PASTE2
 #undef PASTE3

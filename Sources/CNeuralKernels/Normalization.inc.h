@@ -93,15 +93,16 @@ KERNEL void NAME(statistics)(void *context, int share, ptrdiff_t begin, ptrdiff_
     (void)share;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / REDUCTION_CHUNKS), chunk = (int)(task % REDUCTION_CHUNKS);
-        double *sums = r->scratch + task * 2 * BLOCK;
+        const int plane = chunk_plane(r->x, task), chunk = chunk_of(r->x, task);
+        double *sums = r->scratch + ((ptrdiff_t)plane * REDUCTION_CHUNKS + chunk) * 2 * BLOCK;
         for (int i = 0; i < 2 * BLOCK; i++) sums[i] = 0;
+        const ptrdiff_t step = r->x->pixel_stride;
         LOAD(origin, ROW(r->x, plane, 0));
         for (int row = chunk_begin(r->x->height, chunk); row < chunk_begin(r->x->height, chunk + 1); row++) {
             const SCALAR *x = ROW(r->x, plane, row);
             VEC sum = {0}, squares = {0};
             for (int c = 0; c < r->x->width; c++) {
-                LOAD(v, x + (ptrdiff_t)c * BLOCK);
+                LOAD(v, x + c * step);
                 v -= origin;
                 sum += v;
                 squares += v * v;
@@ -120,17 +121,17 @@ INLINE void NAME(origin)(const dkp_feature_map *x, int plane, float *result) {
 static void NAME(read_origin)(const dkp_feature_map *x, int plane, float *result) { NAME(origin)(x, plane, result); }
 
 INLINE void NAME(affine_row)(
-    const SCALAR *x, const SCALAR *residual, SCALAR *y, int width, const VEC *scale, const VEC *shift,
-    dkp_activation_kind kind, float slope) {
-    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
-        LOAD(v, x + c);
+    PIXELS x, PIXELS residual, PIXELS y, int width, const VEC *scale, const VEC *shift, dkp_activation_kind kind,
+    float slope) {
+    for (ptrdiff_t c = 0; c < width; c++) {
+        LOAD(v, x.first + c * x.step);
         v = v * *scale + *shift;
         NAME(activate)(&v, kind, slope);
-        if (residual) {
-            LOAD(r, residual + c);
+        if (residual.first) {
+            LOAD(r, residual.first + c * residual.step);
             v += r;
         }
-        STORE(y + c, v);
+        STORE(y.first + c * y.step, v);
     }
 }
 
@@ -138,25 +139,25 @@ KERNEL void NAME(affine)(void *context, int share, ptrdiff_t begin, ptrdiff_t en
     (void)share;
     const Affine *a = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / a->x->height), row = (int)(task % a->x->height);
+        const int plane = row_plane(a->x, task), row = row_of(a->x, task);
         VEC scale = (VEC){0} + 1.0f, shift = {0};
         if (a->scale) memcpy(&scale, a->scale + plane * BLOCK, sizeof scale);
         if (a->shift) memcpy(&shift, a->shift + plane * BLOCK, sizeof shift);
-        const SCALAR *residual = a->residual ? ROW(a->residual, plane, row) : NULL;
+        const PIXELS residual = a->residual ? PIXELS_OF(a->residual, plane, row) : (PIXELS){0};
         WITH_CONSTANT_KIND(
             a->activation.kind,
             NAME(affine_row)(
-                ROW(a->x, plane, row), residual, ROW(a->y, plane, row), a->x->width, &scale, &shift, kind,
+                PIXELS_OF(a->x, plane, row), residual, PIXELS_OF(a->y, plane, row), a->x->width, &scale, &shift, kind,
                 a->activation.slope))
     }
 }
 
 INLINE void NAME(backward_sums_row)(
-    const SCALAR *x, const SCALAR *dy, int width, const VEC *scale, const VEC *shift, const VEC *mean, VEC *sum,
-    VEC *moment, dkp_activation_kind kind, float slope) {
-    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
-        LOAD(v, x + c);
-        LOAD(g, dy + c);
+    PIXELS x, PIXELS dy, int width, const VEC *scale, const VEC *shift, const VEC *mean, VEC *sum, VEC *moment,
+    dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < width; c++) {
+        LOAD(v, x.first + c * x.step);
+        LOAD(g, dy.first + c * dy.step);
         VEC pre = v * *scale + *shift;
         NAME(differentiate)(&pre, &g, kind, slope);
         *sum += g;
@@ -168,8 +169,8 @@ KERNEL void NAME(backward_sums)(void *context, int share, ptrdiff_t begin, ptrdi
     (void)share;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / REDUCTION_CHUNKS), chunk = (int)(task % REDUCTION_CHUNKS);
-        double *sums = r->scratch + task * 2 * BLOCK;
+        const int plane = chunk_plane(r->x, task), chunk = chunk_of(r->x, task);
+        double *sums = r->scratch + ((ptrdiff_t)plane * REDUCTION_CHUNKS + chunk) * 2 * BLOCK;
         for (int i = 0; i < 2 * BLOCK; i++) sums[i] = 0;
         VEC scale, shift, mean;
         memcpy(&scale, r->statistics->scale + plane * BLOCK, sizeof scale);
@@ -180,22 +181,25 @@ KERNEL void NAME(backward_sums)(void *context, int share, ptrdiff_t begin, ptrdi
             WITH_CONSTANT_KIND(
                 r->activation.kind,
                 NAME(backward_sums_row)(
-                    ROW(r->x, plane, row), ROW(r->dy, plane, row), r->x->width, &scale, &shift, &mean, &sum, &moment,
-                    kind, r->activation.slope))
+                    PIXELS_OF(r->x, plane, row), PIXELS_OF(r->dy, plane, row), r->x->width, &scale, &shift, &mean, &sum,
+                    &moment, kind, r->activation.slope))
             NAME(add_to_doubles)(sums, &sum);
             NAME(add_to_doubles)(sums + BLOCK, &moment);
         }
     }
 }
 
+INLINE void NAME(zero_pixels)(PIXELS pixels, int begin, int end) {
+    for (ptrdiff_t c = begin; c < end; c++) memset(pixels.first + c * pixels.step, 0, BLOCK * sizeof(SCALAR));
+}
+
 INLINE void NAME(zero_halo_row)(const dkp_feature_map *map, int plane, int row) {
-    const size_t side = (size_t)map->halo * BLOCK * sizeof(SCALAR);
-    SCALAR *start = ROW(map, plane, row);
+    const PIXELS pixels = PIXELS_OF(map, plane, row);
     if (row < 0 || row >= map->height) {
-        memset(start - (ptrdiff_t)map->halo * BLOCK, 0, 2 * side + (size_t)map->width * BLOCK * sizeof(SCALAR));
+        NAME(zero_pixels)(pixels, -map->halo, map->width + map->halo);
     } else {
-        memset(start - (ptrdiff_t)map->halo * BLOCK, 0, side);
-        memset(start + (ptrdiff_t)map->width * BLOCK, 0, side);
+        NAME(zero_pixels)(pixels, -map->halo, 0);
+        NAME(zero_pixels)(pixels, map->width, map->width + map->halo);
     }
 }
 
@@ -210,14 +214,14 @@ INLINE void NAME(zero_halo)(const dkp_feature_map *map, int plane, int row) {
 }
 
 INLINE void NAME(backward_row)(
-    const SCALAR *x, const SCALAR *dy, SCALAR *dx, int width, const VEC *scale, const VEC *shift, const VEC *slope_x,
+    PIXELS x, PIXELS dy, PIXELS dx, int width, const VEC *scale, const VEC *shift, const VEC *slope_x,
     const VEC *constant, dkp_activation_kind kind, float slope) {
-    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
-        LOAD(v, x + c);
-        LOAD(g, dy + c);
+    for (ptrdiff_t c = 0; c < width; c++) {
+        LOAD(v, x.first + c * x.step);
+        LOAD(g, dy.first + c * dy.step);
         VEC pre = v * *scale + *shift;
         NAME(differentiate)(&pre, &g, kind, slope);
-        STORE(dx + c, g * *scale + (v * *slope_x + *constant));
+        STORE(dx.first + c * dx.step, g * *scale + (v * *slope_x + *constant));
     }
 }
 
@@ -225,7 +229,7 @@ KERNEL void NAME(backward_apply)(void *context, int share, ptrdiff_t begin, ptrd
     (void)share;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / r->x->height), row = (int)(task % r->x->height);
+        const int plane = row_plane(r->x, task), row = row_of(r->x, task);
         VEC scale, shift, slope_x, constant;
         memcpy(&scale, r->statistics->scale + plane * BLOCK, sizeof scale);
         memcpy(&shift, r->statistics->shift + plane * BLOCK, sizeof shift);
@@ -234,23 +238,23 @@ KERNEL void NAME(backward_apply)(void *context, int share, ptrdiff_t begin, ptrd
         WITH_CONSTANT_KIND(
             r->activation.kind,
             NAME(backward_row)(
-                ROW(r->x, plane, row), ROW(r->dy, plane, row), ROW(r->dx, plane, row), r->x->width, &scale, &shift,
-                &slope_x, &constant, kind, r->activation.slope))
+                PIXELS_OF(r->x, plane, row), PIXELS_OF(r->dy, plane, row), PIXELS_OF(r->dx, plane, row), r->x->width,
+                &scale, &shift, &slope_x, &constant, kind, r->activation.slope))
         NAME(zero_halo)(r->dx, plane, row);
     }
 }
 
 INLINE void NAME(activation_backward_row)(
-    const SCALAR *x, const SCALAR *dy, SCALAR *dx, int width, int accumulate, dkp_activation_kind kind, float slope) {
-    for (ptrdiff_t c = 0; c < (ptrdiff_t)width * BLOCK; c += BLOCK) {
-        LOAD(v, x + c);
-        LOAD(g, dy + c);
+    PIXELS x, PIXELS dy, PIXELS dx, int width, int accumulate, dkp_activation_kind kind, float slope) {
+    for (ptrdiff_t c = 0; c < width; c++) {
+        LOAD(v, x.first + c * x.step);
+        LOAD(g, dy.first + c * dy.step);
         NAME(differentiate)(&v, &g, kind, slope);
         if (accumulate) {
-            LOAD(old, dx + c);
+            LOAD(old, dx.first + c * dx.step);
             g += old;
         }
-        STORE(dx + c, g);
+        STORE(dx.first + c * dx.step, g);
     }
 }
 
@@ -258,12 +262,12 @@ KERNEL void NAME(activation_backward)(void *context, int share, ptrdiff_t begin,
     (void)share;
     const ActivationBackward *a = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / a->x->height), row = (int)(task % a->x->height);
+        const int plane = row_plane(a->x, task), row = row_of(a->x, task);
         WITH_CONSTANT_KIND(
             a->activation.kind,
             NAME(activation_backward_row)(
-                ROW(a->x, plane, row), ROW(a->dy, plane, row), ROW(a->dx, plane, row), a->x->width, a->accumulate, kind,
-                a->activation.slope))
+                PIXELS_OF(a->x, plane, row), PIXELS_OF(a->dy, plane, row), PIXELS_OF(a->dx, plane, row), a->x->width,
+                a->accumulate, kind, a->activation.slope))
         if (!a->accumulate) NAME(zero_halo)(a->dx, plane, row);
     }
 }

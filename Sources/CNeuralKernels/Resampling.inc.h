@@ -6,19 +6,20 @@ KERNEL void NAME(copy_window)(void *context, int share, ptrdiff_t begin, ptrdiff
     (void)share;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const int from = row + w->row_offset;
         SCALAR *y = ROW(w->y, plane, row);
+        const ptrdiff_t step = w->y->pixel_stride;
         for (int c = 0; c < w->y->width; c++) {
             const int column = c + w->column_offset;
             const int inside = from >= 0 && from < w->x->height && column >= 0 && column < w->x->width;
             VEC v = {0};
-            if (inside) NAME(load)(ROW(w->x, plane, from) + (ptrdiff_t)column * BLOCK, &v);
+            if (inside) NAME(load)(AT(w->x, plane, from, column), &v);
             if (w->accumulate) {
-                LOAD(old, y + (ptrdiff_t)c * BLOCK);
+                LOAD(old, y + c * step);
                 v += old;
             }
-            STORE(y + (ptrdiff_t)c * BLOCK, v);
+            STORE(y + c * step, v);
         }
     }
 }
@@ -27,18 +28,17 @@ KERNEL void NAME(dilate)(void *context, int share, ptrdiff_t begin, ptrdiff_t en
     (void)share;
     const Dilation *d = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / d->y->height), row = (int)(task % d->y->height), from = row / d->stride;
-        SCALAR *y = ROW(d->y, plane, row);
-        memset(y, 0, (size_t)d->y->width * BLOCK * sizeof *y);
+        const int plane = row_plane(d->y, task), row = row_of(d->y, task), from = row / d->stride;
+        NAME(zero_pixels)(PIXELS_OF(d->y, plane, row), 0, d->y->width);
         if (row % d->stride != 0 || from >= d->x->height) continue;
-        const SCALAR *x = ROW(d->x, plane, from);
-        for (ptrdiff_t c = 0; c < d->x->width && c * d->stride < d->y->width; c++)
-            memcpy(y + c * d->stride * BLOCK, x + c * BLOCK, BLOCK * sizeof *y);
+        for (int c = 0; c < d->x->width && c * d->stride < d->y->width; c++)
+            memcpy(AT(d->y, plane, row, c * d->stride), AT(d->x, plane, from, c), BLOCK * sizeof(SCALAR));
     }
 }
 
-INLINE void NAME(blend_rows)(const SCALAR *near, const SCALAR *far, int column, int width, VEC *v) {
-    const ptrdiff_t at = (ptrdiff_t)(column < 0 ? 0 : column >= width ? width - 1 : column) * BLOCK;
+INLINE void NAME(blend_rows)(
+    const SCALAR *near, const SCALAR *far, int column, int width, ptrdiff_t step, VEC *v) {
+    const ptrdiff_t at = (column < 0 ? 0 : column >= width ? width - 1 : column) * step;
     LOAD(a, near + at);
     LOAD(b, far + at);
     *v = 0.75f * a + 0.25f * b;
@@ -49,20 +49,21 @@ KERNEL void NAME(upsample_bilinear)(void *context, int share, ptrdiff_t begin, p
     const Resampling *w = context;
     const int height = w->x->height, width = w->x->width;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const int enlarged = row + w->row_offset, near = enlarged >> 1, far = near + ((enlarged & 1) ? 1 : -1);
         const SCALAR *near_row = ROW(w->x, plane, near);
         const SCALAR *far_row = ROW(w->x, plane, far < 0 ? 0 : far >= height ? height - 1 : far);
-        SCALAR *y = ROW(w->y, plane, row) - (ptrdiff_t)w->column_offset * BLOCK;
+        const ptrdiff_t step = w->y->pixel_stride, x_step = w->x->pixel_stride;
+        SCALAR *y = ROW(w->y, plane, row) - w->column_offset * step;
         const int first = w->column_offset, last = w->column_offset + w->y->width;
         VEC before, here, after;
         int j = first >> 1;
-        NAME(blend_rows)(near_row, far_row, j - 1, width, &before);
-        NAME(blend_rows)(near_row, far_row, j, width, &here);
+        NAME(blend_rows)(near_row, far_row, j - 1, width, x_step, &before);
+        NAME(blend_rows)(near_row, far_row, j, width, x_step, &here);
         for (; 2 * j < last; j++) {
-            NAME(blend_rows)(near_row, far_row, j + 1, width, &after);
-            if (2 * j >= first) STORE(y + (ptrdiff_t)(2 * j) * BLOCK, 0.75f * here + 0.25f * before);
-            if (2 * j + 1 < last) STORE(y + (ptrdiff_t)(2 * j + 1) * BLOCK, 0.75f * here + 0.25f * after);
+            NAME(blend_rows)(near_row, far_row, j + 1, width, x_step, &after);
+            if (2 * j >= first) STORE(y + 2 * j * step, 0.75f * here + 0.25f * before);
+            if (2 * j + 1 < last) STORE(y + (2 * j + 1) * step, 0.75f * here + 0.25f * after);
             before = here;
             here = after;
         }
@@ -82,7 +83,7 @@ KERNEL void NAME(upsample_bilinear_backward)(void *context, int share, ptrdiff_t
     const Resampling *w = context; // x: the gradient of the enlarged map; y: the gradient of the source
     const int height = w->y->height, width = w->y->width;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / height), row = (int)(task % height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const SCALAR *rows[4];
         float row_weights[4];
         int used = 0;
@@ -101,16 +102,16 @@ KERNEL void NAME(upsample_bilinear_backward)(void *context, int share, ptrdiff_t
                 const float weight = NAME(bilinear_weight)(o, j, width);
                 VEC column = {0};
                 for (int k = 0; k < used; k++) {
-                    LOAD(g, rows[k] + (ptrdiff_t)from * BLOCK);
+                    LOAD(g, rows[k] + from * w->x->pixel_stride);
                     column += row_weights[k] * g;
                 }
                 sum += weight * column;
             }
             if (w->accumulate) {
-                LOAD(old, y + (ptrdiff_t)j * BLOCK);
+                LOAD(old, y + j * w->y->pixel_stride);
                 sum += old;
             }
-            STORE(y + (ptrdiff_t)j * BLOCK, sum);
+            STORE(y + j * w->y->pixel_stride, sum);
         }
     }
 }
@@ -119,12 +120,12 @@ KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, pt
     (void)share;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const SCALAR *x = ROW(w->x, plane, (row + w->row_offset) >> 1);
         SCALAR *y = ROW(w->y, plane, row);
         for (int c = 0; c < w->y->width; c++) {
-            LOAD(v, x + (ptrdiff_t)((c + w->column_offset) >> 1) * BLOCK);
-            STORE(y + (ptrdiff_t)c * BLOCK, v);
+            LOAD(v, x + ((c + w->column_offset) >> 1) * w->x->pixel_stride);
+            STORE(y + c * w->y->pixel_stride, v);
         }
     }
 }
@@ -133,13 +134,14 @@ KERNEL void NAME(interleave)(void *context, int share, ptrdiff_t begin, ptrdiff_
     (void)share;
     const Resampling *w = context; // x: the four parts
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const SCALAR *left = ROW(w->x + 2 * (row & 1), plane, row >> 1);
         const SCALAR *right = ROW(w->x + 2 * (row & 1) + 1, plane, row >> 1);
         SCALAR *y = ROW(w->y, plane, row);
+        const ptrdiff_t step = w->y->pixel_stride, part_step = w->x->pixel_stride;
         for (ptrdiff_t c = 0; c < w->x->width; c++) {
-            memcpy(y + 2 * c * BLOCK, left + c * BLOCK, BLOCK * sizeof *y);
-            memcpy(y + (2 * c + 1) * BLOCK, right + c * BLOCK, BLOCK * sizeof *y);
+            memcpy(y + 2 * c * step, left + c * part_step, BLOCK * sizeof *y);
+            memcpy(y + (2 * c + 1) * step, right + c * part_step, BLOCK * sizeof *y);
         }
     }
 }
@@ -148,21 +150,21 @@ KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t 
     (void)share;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         SCALAR *y = ROW(w->y, plane, row);
         for (int j = 0; j < w->y->width; j++) {
             VEC sum = {0};
             for (int k = 0; k < 4; k++) {
                 const int from = 2 * row + (k >> 1) - w->row_offset, column = 2 * j + (k & 1) - w->column_offset;
                 if (from < 0 || from >= w->x->height || column < 0 || column >= w->x->width) continue;
-                LOAD(g, ROW(w->x, plane, from) + (ptrdiff_t)column * BLOCK);
+                LOAD(g, AT(w->x, plane, from, column));
                 sum += g;
             }
             if (w->accumulate) {
-                LOAD(old, y + (ptrdiff_t)j * BLOCK);
+                LOAD(old, y + j * w->y->pixel_stride);
                 sum += old;
             }
-            STORE(y + (ptrdiff_t)j * BLOCK, sum);
+            STORE(y + j * w->y->pixel_stride, sum);
         }
     }
 }
@@ -173,15 +175,16 @@ KERNEL void NAME(average_pool)(void *context, int share, ptrdiff_t begin, ptrdif
     (void)share;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / w->y->height), row = (int)(task % w->y->height);
+        const int plane = row_plane(w->y, task), row = row_of(w->y, task);
         const SCALAR *upper = ROW(w->x, plane, 2 * row), *lower = ROW(w->x, plane, 2 * row + 1);
         SCALAR *y = ROW(w->y, plane, row);
+        const ptrdiff_t step = w->x->pixel_stride;
         for (ptrdiff_t c = 0; c < w->y->width; c++) {
-            LOAD(a, upper + 2 * c * BLOCK);
-            LOAD(b, upper + (2 * c + 1) * BLOCK);
-            LOAD(d, lower + 2 * c * BLOCK);
-            LOAD(e, lower + (2 * c + 1) * BLOCK);
-            STORE(y + c * BLOCK, 0.25f * ((a + b) + (d + e)));
+            LOAD(a, upper + 2 * c * step);
+            LOAD(b, upper + (2 * c + 1) * step);
+            LOAD(d, lower + 2 * c * step);
+            LOAD(e, lower + (2 * c + 1) * step);
+            STORE(y + c * w->y->pixel_stride, 0.25f * ((a + b) + (d + e)));
         }
     }
 }
@@ -191,12 +194,12 @@ KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t 
     const Pooling *p = context;
     const int height = p->small->height, width = p->small->width;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / height), row = (int)(task % height);
-        uint8_t *choice = p->choice + task * width * BLOCK;
+        const int plane = row_plane(p->small, task), row = row_of(p->small, task);
+        uint8_t *choice = p->choice + ((ptrdiff_t)plane * height + row) * width * BLOCK;
         for (ptrdiff_t c = 0; c < width; c++) {
             float best[BLOCK], v[BLOCK];
             for (int k = 0; k < 4; k++) {
-                LOAD(x, ROW(p->large, plane, 2 * row + (k >> 1)) + (2 * c + (k & 1)) * BLOCK);
+                LOAD(x, AT(p->large, plane, 2 * row + (k >> 1), 2 * c + (k & 1)));
                 memcpy(v, &x, sizeof v);
                 for (int i = 0; i < BLOCK; i++) {
                     if (k == 0 || v[i] > best[i]) {
@@ -207,7 +210,7 @@ KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t 
             }
             VEC result;
             memcpy(&result, best, sizeof result);
-            STORE(ROW(p->small, plane, row) + c * BLOCK, result);
+            STORE(AT(p->small, plane, row, c), result);
         }
     }
 }
@@ -216,9 +219,9 @@ KERNEL void NAME(max_pool_backward)(void *context, int share, ptrdiff_t begin, p
     (void)share;
     const Pooling *p = context;
     for (ptrdiff_t task = begin; task < end; task++) {
-        const int plane = (int)(task / p->large->height), row = (int)(task % p->large->height);
+        const int plane = row_plane(p->large, task), row = row_of(p->large, task);
         for (ptrdiff_t c = 0; c < p->large->width; c++) {
-            SCALAR *target = ROW(p->large, plane, row) + c * BLOCK;
+            SCALAR *target = AT(p->large, plane, row, c);
             const int from = row / 2;
             const ptrdiff_t column = c / 2;
             VEC result = {0};
@@ -226,7 +229,7 @@ KERNEL void NAME(max_pool_backward)(void *context, int share, ptrdiff_t begin, p
                 const uint8_t *choice =
                     p->choice + (((ptrdiff_t)plane * p->small->height + from) * p->small->width + column) * BLOCK;
                 const int mine = (row & 1) * 2 + (int)(c & 1);
-                LOAD(g, ROW(p->small, plane, from) + column * BLOCK);
+                LOAD(g, AT(p->small, plane, from, column));
                 for (int i = 0; i < BLOCK; i++) result[i] = choice[i] == mine ? g[i] : 0.0f;
             }
             if (p->accumulate) {

@@ -91,3 +91,12 @@ INLINE void NAME(exponential)(const VEC *x, VEC *r) {
 #define STORE(p, v) do { VEC stored_ = (v); NAME(store)((p), &stored_); } while (0)
 #define ROW(map, plane, row) \
     ((SCALAR *)(map)->data + (ptrdiff_t)(plane) * (map)->plane_stride + (ptrdiff_t)(row) * (map)->row_stride)
+#define AT(map, plane, row, column) (ROW(map, plane, row) + (ptrdiff_t)(column) * (map)->pixel_stride)
+
+// The pixels of a row, `step` scalars apart.
+typedef struct {
+    SCALAR *first;
+    ptrdiff_t step;
+} NAME(pixels);
+#define PIXELS NAME(pixels)
+#define PIXELS_OF(map, plane, row) ((PIXELS){ROW(map, plane, row), (map)->pixel_stride})

@@ -27,6 +27,9 @@ enum Processor {
 
     static var hasNativeBF16: Bool { includes(dnnl_cpu_isa_avx512_core_bf16) }
 
+    /// Whether it multiplies tiles of bf16 matrices (AMX), several times as fast as vectors of them.
+    static var hasMatrixTiles: Bool { includes(dnnl_cpu_isa_avx512_core_amx) }
+
     /// Channels per block in the layout that oneDNN's convolutions prefer: one vector register of f32.
     static var channelBlock: Int { includes(dnnl_cpu_isa_avx512_core) ? 16 : 8 }
 }

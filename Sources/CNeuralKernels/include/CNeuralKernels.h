@@ -2,17 +2,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Loops over feature maps in oneDNN's channel-blocked layout, `[channel / block][row][column][channel % block]`, in
-/// f32 or bf16 storage with f32 arithmetic. Sums are taken in f32 along a row and in double across rows, over a fixed
+/// Loops over feature maps in oneDNN's channel-blocked layout, `[channel / block][row][column][channel % block]`, or
+/// with channels last, `[row][column][channel]`, which are taken by blocks as well, in f32 or bf16 storage with f32 arithmetic. Sums are taken in f32 along a row and in double across rows, over a fixed
 /// number of chunks: a result does not depend on the number of threads.
 
 typedef enum { DKP_F32 = 0, DKP_BF16 = 1 } dkp_scalar;
 
 /// A view of a feature map. `data` points at the first interior pixel; a halo of `halo` pixels lies around the interior
-/// of each channel block. Strides are in scalars.
+/// of each channel block. Strides are in scalars: from a channel block to the next, from a row, from a pixel.
 typedef struct {
     void *_Nonnull data;
-    ptrdiff_t plane_stride, row_stride;
+    ptrdiff_t plane_stride, row_stride, pixel_stride;
     int blocks, height, width, halo;
     dkp_scalar scalar;
     int block; // channels per block: 8 or 16

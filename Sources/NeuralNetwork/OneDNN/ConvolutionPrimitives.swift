@@ -16,9 +16,24 @@ struct ConvolutionGeometry {
     var outHeight: Int { (inHeight + rowPadding.before + rowPadding.behind - kernelSize) / stride + 1 }
     var outWidth: Int { (inWidth + columnPadding.before + columnPadding.behind - kernelSize) / stride + 1 }
     var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
+
+    /// The layout of the master weights.
+    func plainWeights() throws(NeuralNetworkError) -> MemoryDescription {
+        try MemoryDescription(dimensions: weightShape, type: dnnl_f32, tag: dnnl_oihw)
+    }
 }
 
-/// The three passes of a convolution, described on channel-blocked feature maps with weights laid out as oneDNN likes.
+extension MapGeometry {
+    /// oneDNN's name of the layout.
+    var tag: dnnl_format_tag_t {
+        switch layout {
+        case .blocked: block == 16 ? dnnl_nChw16c : dnnl_nChw8c
+        case .channelsLast: dnnl_nhwc
+        }
+    }
+}
+
+/// The three passes of a convolution, described on feature maps of a given layout; oneDNN lays out the weights.
 struct ConvolutionDescriptions {
     let geometry: ConvolutionGeometry
     let forward: PrimitiveDescription
@@ -35,11 +50,12 @@ struct ConvolutionDescriptions {
     ///   - residualType: the scalar type of a map that the forward pass adds, if there is one.
     init(
         _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t,
-        residualType: dnnl_data_type_t? = nil, block: Int, hasBias: Bool, training: Bool, needsInputGradient: Bool,
+        residualType: dnnl_data_type_t? = nil, tag: dnnl_format_tag_t, hasBias: Bool, training: Bool,
+        needsInputGradient: Bool,
         on compute: ComputeStream
     ) throws(NeuralNetworkError) {
         self.geometry = geometry
-        var maker = try DescriptionMaker(geometry, type: type, block: block, hasBias: hasBias, compute: compute)
+        var maker = try DescriptionMaker(geometry, type: type, tag: tag, hasBias: hasBias, compute: compute)
         forward = try maker.forward(outputType: outputType, residualType: residualType, training: training)
         guard training else { return }
         // oneDNN wants, as a hint for the backward passes, a forward pass with the scalar types that they have.
@@ -51,16 +67,35 @@ struct ConvolutionDescriptions {
         if backwardData.implementation.hasPrefix("ref"), geometry.stride > 1 {
             var dense = geometry
             dense.stride = 1
-            var maker = try DescriptionMaker(dense, type: type, block: block, hasBias: hasBias, compute: compute)
+            var maker = try DescriptionMaker(dense, type: type, tag: tag, hasBias: hasBias, compute: compute)
             let hint = try maker.forward(outputType: type, training: true)
             self.backwardData = try maker.backwardData(hint: hint)
             dilatesGradient = true
         }
     }
 
-    var scratchByteCount: Int {
-        max(
-            forward.scratchByteCount, backwardData?.scratchByteCount ?? 0, backwardWeights?.scratchByteCount ?? 0)
+    /// The scratch of packing the weights and of the forward pass.
+    func forwardScratchByteCount(on compute: ComputeStream) throws(NeuralNetworkError) -> Int {
+        let plain = try geometry.plainWeights()
+        var count = forward.scratchByteCount
+        for pass in [forward, backwardData].compactMap({ $0 }) {
+            let packing = try PrimitiveDescription.reorder(
+                plain, to: pass.memory(dnnl_query_weights_md), name: "weights", on: compute)
+            count = max(count, packing.scratchByteCount)
+        }
+        return count
+    }
+
+    /// The scratch of the backward passes and of unpacking the gradient of the weights.
+    func backwardScratchByteCount(on compute: ComputeStream) throws(NeuralNetworkError) -> Int {
+        var count = backwardData?.scratchByteCount ?? 0
+        if let backwardWeights {
+            let unpacking = try PrimitiveDescription.reorder(
+                backwardWeights.memory(dnnl_query_diff_weights_md), to: geometry.plainWeights(), name: "weights",
+                on: compute)
+            count = max(count, backwardWeights.scratchByteCount, unpacking.scratchByteCount)
+        }
+        return count
     }
 }
 
@@ -79,13 +114,14 @@ private struct DescriptionMaker {
     let paddingBehind: [Int64]
 
     init(
-        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, block: Int, hasBias: Bool, compute: ComputeStream
+        _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, tag: dnnl_format_tag_t, hasBias: Bool,
+        compute: ComputeStream
     ) throws(NeuralNetworkError) {
         self.geometry = geometry
         self.type = type
         self.hasBias = hasBias
         self.compute = compute
-        tag = block == 16 ? dnnl_nChw16c : dnnl_nChw8c
+        self.tag = tag
         source = try MemoryDescription(
             dimensions: [1, geometry.inChannels, geometry.inHeight, geometry.inWidth], type: type, tag: tag
         ).value

@@ -34,6 +34,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
     private var summedBias: MemoryPlan.Buffer?
     private var dilatedGradient: MemoryPlan.Buffer?
     private let scratch: MemoryPlan.Buffer
+    private var backwardScratch: MemoryPlan.Buffer?
 
     private var memory: PlannedMemory?
     private var packing: [Primitive] = []
@@ -70,11 +71,11 @@ final class ConvolutionOperation: Operation, PackedWeights {
             columnPadding: layer.zeroPadding)
         descriptions = try ConvolutionDescriptions(
             geometry, type: type, outputType: outputType, residualType: residual.map { _ in type },
-            block: planner.block, hasBias: layer.bias != nil, training: dy != nil, needsInputGradient: dx != nil,
+            tag: x.geometry.tag, hasBias: layer.bias != nil, training: dy != nil, needsInputGradient: dx != nil,
             on: compute)
         let forwardLayout = descriptions.forward.memory(dnnl_query_weights_md)
         forwardWeights = planner.memory.persistentBuffer(byteCount: forwardLayout.byteCount)
-        scratch = planner.memory.buffer(byteCount: descriptions.scratchByteCount)
+        scratch = planner.memory.buffer(byteCount: try descriptions.forwardScratchByteCount(on: compute))
         planner.memory.use(scratch, at: .forward(operation))
         planner.memory.use(x.buffer, at: .forward(operation))
         planner.memory.use(y.buffer, at: .forward(operation))
@@ -107,7 +108,9 @@ final class ConvolutionOperation: Operation, PackedWeights {
         let now = MemoryPlan.Moment.backward(operation)
         planner.memory.use(x.buffer, at: now)
         planner.memory.use(dy.buffer, at: now)
-        planner.memory.use(scratch, at: now)
+        let backwardScratch = planner.memory.buffer(byteCount: try descriptions.backwardScratchByteCount(on: compute))
+        planner.memory.use(backwardScratch, at: now)
+        self.backwardScratch = backwardScratch
         if let stagedInput { planner.memory.use(stagedInput, at: now) }
         if let stagedOutput { planner.memory.use(stagedOutput, at: now) }
         if let backward = descriptions.backwardWeights {
@@ -153,7 +156,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
             (DNNL_ARG_SRC, try MemoryView(forward.memory(dnnl_query_src_md), at: input, on: compute)),
             (DNNL_ARG_WEIGHTS, packed),
             (DNNL_ARG_DST, try MemoryView(forward.memory(dnnl_query_dst_md), at: output, on: compute)),
-            (DNNL_ARG_SCRATCHPAD, try scratchView(forward)),
+            (DNNL_ARG_SCRATCHPAD, try scratchView(forward, scratch)),
         ]
         if let bias = layer.bias {
             let layout = try MemoryDescription(
@@ -170,7 +173,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
         forwardPass = try Primitive(forward, name: name, arguments: arguments)
         guard parameters.keeps(layer.weight) else { return }
         let master = roundedWeights.map { memory.pointer(to: $0) } ?? UnsafeMutableRawPointer(weights)
-        packing = [try reorder(plainLayout(), master, to: forward.memory(dnnl_query_weights_md), packed)]
+        packing = [try reorder(plainLayout(), master, to: forward.memory(dnnl_query_weights_md), packed, scratch)]
         try bindBackward(plain: plainLayout(), master: master, input: input, memory: memory)
     }
 
@@ -178,13 +181,13 @@ final class ConvolutionOperation: Operation, PackedWeights {
         plain: MemoryDescription, master: UnsafeMutableRawPointer, input: UnsafeMutableRawPointer,
         memory: PlannedMemory
     ) throws(NeuralNetworkError) {
-        guard let dy else { return }
+        guard let dy, let backwardScratch else { return }
         let outputGradient = stagedOutput.map { memory.pointer(to: $0) } ?? dy.physicalPointer(in: memory)
         if let backward = descriptions.backwardData, let backwardWeights, let dx {
             let layout = backward.memory(dnnl_query_weights_md)
             let packed = try MemoryView(layout, at: memory.pointer(to: backwardWeights), on: compute)
             if backwardWeights != forwardWeights {
-                packing.append(try reorder(plain, master, to: layout, packed))
+                packing.append(try reorder(plain, master, to: layout, packed, scratch))
             }
             let target =
                 stagedInput.map { memory.pointer(to: $0) } ?? inputGradient.map { memory.pointer(to: $0) }
@@ -203,7 +206,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
                         DNNL_ARG_DIFF_SRC,
                         try MemoryView(backward.memory(dnnl_query_diff_src_md), at: target, on: compute)
                     ),
-                    (DNNL_ARG_SCRATCHPAD, try scratchView(backward)),
+                    (DNNL_ARG_SCRATCHPAD, try scratchView(backward, backwardScratch)),
                 ])
         }
         if let backward = descriptions.backwardWeights, let weightGradient {
@@ -216,7 +219,7 @@ final class ConvolutionOperation: Operation, PackedWeights {
                     try MemoryView(backward.memory(dnnl_query_diff_dst_md), at: outputGradient, on: compute)
                 ),
                 (DNNL_ARG_DIFF_WEIGHTS, gradient),
-                (DNNL_ARG_SCRATCHPAD, try scratchView(backward)),
+                (DNNL_ARG_SCRATCHPAD, try scratchView(backward, backwardScratch)),
             ]
             if let bias = layer.bias {
                 let layout = try MemoryDescription(
@@ -226,12 +229,12 @@ final class ConvolutionOperation: Operation, PackedWeights {
             }
             backwardWeightsPass = try Primitive(backward, name: name, arguments: arguments)
             let target = try MemoryView(plain, at: parameters.gradient(layer.weight), on: compute)
-            unpackGradient = try reorder(layout, gradient, to: plain, target)
+            unpackGradient = try reorder(layout, gradient, to: plain, target, backwardScratch)
         }
     }
 
     private func plainLayout() throws(NeuralNetworkError) -> MemoryDescription {
-        try MemoryDescription(dimensions: descriptions.geometry.weightShape, type: dnnl_f32, tag: dnnl_oihw)
+        try descriptions.geometry.plainWeights()
     }
 
     var weightParameter: Int { layer.weight }
@@ -242,14 +245,15 @@ final class ConvolutionOperation: Operation, PackedWeights {
         let packed = try MemoryView(layout, at: memory.pointer(to: forwardWeights), on: compute)
         guard isEmulated else {
             // oneDNN takes sources as mutable too, and only reads them.
-            try reorder(plainLayout(), UnsafeMutablePointer(mutating: plain), to: layout, packed).run(on: compute)
+            try reorder(plainLayout(), UnsafeMutablePointer(mutating: plain), to: layout, packed, scratch).run(
+                on: compute)
             return
         }
         let count = descriptions.geometry.weightShape.reduce(1, *)
         let rounded = UnsafeMutablePointer<Float>.allocate(capacity: count)
         defer { rounded.deallocate() }
         dkp_round_to_bf16(plain, rounded, count)
-        try reorder(plainLayout(), rounded, to: layout, packed).run(on: compute)
+        try reorder(plainLayout(), rounded, to: layout, packed, scratch).run(on: compute)
     }
 
     func forward(training: Bool) throws(NeuralNetworkError) {
@@ -333,15 +337,18 @@ final class ConvolutionOperation: Operation, PackedWeights {
         let (rows, columns) = (geometry.rowPadding, geometry.columnPadding)
         let height = geometry.inHeight - geometry.kernelSize + 1 + rows.before + rows.behind
         let width = geometry.inWidth - geometry.kernelSize + 1 + columns.before + columns.behind
-        let rowStride = width * Int(gradient.block)
-        var dilated = dkp_feature_map(
-            data: memory.pointer(to: dilatedGradient), plane_stride: height * rowStride, row_stride: rowStride,
-            blocks: gradient.blocks, height: Int32(height), width: Int32(width), halo: 0, scalar: gradient.scalar,
-            block: gradient.block)
+        var dilated = MapPlan(
+            geometry: MapGeometry(
+                segments: dy.geometry.segments, height: height, width: width, halo: 0, block: dy.geometry.block,
+                layout: dy.geometry.layout),
+            precision: stagedOutput == nil ? dy.precision : .f32, buffer: dilatedGradient
+        ).view(in: memory)
         dkp_dilate(&gradient, Int32(geometry.stride), &dilated)
     }
 
-    private func scratchView(_ description: PrimitiveDescription) throws(NeuralNetworkError) -> MemoryView {
+    private func scratchView(
+        _ description: PrimitiveDescription, _ scratch: MemoryPlan.Buffer
+    ) throws(NeuralNetworkError) -> MemoryView {
         guard let memory else { preconditionFailure("an operation runs before it is bound") }
         return try MemoryView(
             description.memory(dnnl_query_scratchpad_md), at: memory.pointer(to: scratch), on: compute)
@@ -349,17 +356,20 @@ final class ConvolutionOperation: Operation, PackedWeights {
 
     private func reorder(
         _ from: MemoryDescription, _ source: UnsafeMutableRawPointer, to layout: MemoryDescription,
-        _ target: MemoryView
+        _ target: MemoryView, _ scratch: MemoryPlan.Buffer
     ) throws(NeuralNetworkError) -> Primitive {
-        try reorder(from, try MemoryView(from, at: source, on: compute), to: layout, target)
+        try reorder(from, try MemoryView(from, at: source, on: compute), to: layout, target, scratch)
     }
 
     private func reorder(
-        _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView
+        _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView,
+        _ scratch: MemoryPlan.Buffer
     ) throws(NeuralNetworkError) -> Primitive {
         let description = try PrimitiveDescription.reorder(from, to: layout, name: name, on: compute)
         var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
-        if description.scratchByteCount > 0 { arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description))) }
+        if description.scratchByteCount > 0 {
+            arguments.append((DNNL_ARG_SCRATCHPAD, try scratchView(description, scratch)))
+        }
         return try Primitive(description, name: "reorder of \(name)", arguments: arguments)
     }
 }

@@ -51,7 +51,7 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
                 inHeight: x.geometry.height, inWidth: x.geometry.width, kernelSize: 2, stride: 1,
                 rowPadding: (1 - row, row), columnPadding: (1 - column, column))
             let descriptions = try ConvolutionDescriptions(
-                geometry, type: planner.precision.dataType, outputType: y.precision.dataType, block: planner.block,
+                geometry, type: planner.precision.dataType, outputType: y.precision.dataType, tag: x.geometry.tag,
                 hasBias: true, training: false, needsInputGradient: false, on: compute)
             let layout = descriptions.forward.memory(dnnl_query_weights_md)
             phases.append(
@@ -59,7 +59,11 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
                     row: row, column: column, descriptions: descriptions,
                     weights: planner.memory.persistentBuffer(byteCount: layout.byteCount)))
         }
-        scratch = planner.memory.buffer(byteCount: phases.map(\.descriptions.scratchByteCount).max() ?? 0)
+        var scratchByteCount = 0
+        for phase in phases {
+            scratchByteCount = max(scratchByteCount, try phase.descriptions.forwardScratchByteCount(on: compute))
+        }
+        scratch = planner.memory.buffer(byteCount: scratchByteCount)
         parts = planner.memory.buffer(byteCount: y.geometry.scalarCount * y.precision.bytes)
         biasBuffer = planner.memory.buffer(byteCount: y.geometry.physicalChannels * 4)
         for buffer in [x.buffer, y.buffer, scratch, parts, biasBuffer] + (biasVector.map { [$0.buffer] } ?? []) {
@@ -120,8 +124,11 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
             let packed = phase.descriptions.forward.memory(dnnl_query_weights_md)
             let reorder = try PrimitiveDescription.reorder(layout, to: packed, name: name, on: compute)
             let target = try MemoryView(packed, at: memory.pointer(to: phase.weights), on: compute)
+            let working = try MemoryView(
+                reorder.memory(dnnl_query_scratchpad_md), at: memory.pointer(to: scratch), on: compute)
             try Primitive(
-                reorder, name: "reorder of \(name)", arguments: [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
+                reorder, name: "reorder of \(name)",
+                arguments: [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target), (DNNL_ARG_SCRATCHPAD, working)]
             )
             .run(on: compute)
         }
@@ -141,15 +148,11 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
         }
         for phase in phases { try phase.pass?.run(on: compute) }
         var y = yPlan.view(in: memory)
-        let parts = (0..<4).map { index in
-            var part = y
-            part.data = memory.pointer(to: self.parts) + index * partByteCount
-            part.height = y.height / 2
-            part.width = y.width / 2
-            part.row_stride = y.row_stride / 2
-            part.plane_stride = y.plane_stride / 4
-            return part
-        }
+        var partGeometry = yPlan.geometry
+        partGeometry.height /= 2
+        partGeometry.width /= 2
+        let part = MapPlan(geometry: partGeometry, precision: yPlan.precision, buffer: self.parts)
+        let parts = (0..<4).map { part.view(at: memory.pointer(to: self.parts) + $0 * partByteCount) }
         parts.withUnsafeBufferPointer { parts in
             if let base = parts.baseAddress { dkp_interleave(base, &y) }
         }

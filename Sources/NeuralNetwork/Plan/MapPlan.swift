@@ -1,5 +1,13 @@
 import CNeuralKernels
 
+/// The order of a feature map's scalars in memory.
+enum MapLayout {
+    /// `[channel / block][row][column][channel % block]`: oneDNN's choice for vector registers.
+    case blocked
+    /// `[row][column][channel]`: oneDNN's choice for matrix tiles (AMX).
+    case channelsLast
+}
+
 /// The size of a feature map in memory: channel blocks, interior and halo.
 struct MapGeometry: Equatable {
     var segments: [Int]
@@ -7,15 +15,14 @@ struct MapGeometry: Equatable {
     var width: Int
     var halo: Int
     var block: Int
+    var layout = MapLayout.blocked
 
     /// Channels including the padding of each segment to whole blocks; the padding channels stay zero.
     var physicalChannels: Int { ChannelLayout(segments: segments, block: block).physicalCount }
     var blocks: Int { physicalChannels / block }
     var physicalHeight: Int { height + 2 * halo }
     var physicalWidth: Int { width + 2 * halo }
-    var rowStride: Int { physicalWidth * block }
-    var planeStride: Int { physicalHeight * rowStride }
-    var scalarCount: Int { blocks * planeStride }
+    var scalarCount: Int { physicalChannels * physicalHeight * physicalWidth }
     /// Doubles that sums over the pixels of each channel need.
     var reductionScratchLength: Int { dkp_reduction_scratch_length(Int32(blocks), Int32(block)) }
 }
@@ -45,20 +52,48 @@ struct MapPlan {
     var precision: Precision
     var buffer: MemoryPlan.Buffer
     var firstBlock = 0
+    /// The physical channels of all maps in the buffer together.
+    var bufferChannels: Int
+
+    init(geometry: MapGeometry, precision: Precision, buffer: MemoryPlan.Buffer) {
+        self.geometry = geometry
+        self.precision = precision
+        self.buffer = buffer
+        bufferChannels = geometry.physicalChannels
+    }
+
+    /// A map of its own inside another one.
+    init(geometry: MapGeometry, inside whole: MapPlan, firstBlock: Int) {
+        self.geometry = geometry
+        precision = whole.precision
+        buffer = whole.buffer
+        self.firstBlock = firstBlock
+        bufferChannels = whole.bufferChannels
+    }
+
+    private var pixelStride: Int { geometry.layout == .blocked ? geometry.block : bufferChannels }
+    private var rowStride: Int { geometry.physicalWidth * pixelStride }
+    private var planeStride: Int {
+        geometry.layout == .blocked ? geometry.physicalHeight * rowStride : geometry.block
+    }
 
     /// The view of this map in an arena.
-    func view(in memory: PlannedMemory) -> dkp_feature_map {
-        let origin = firstBlock * geometry.planeStride + geometry.halo * (geometry.rowStride + geometry.block)
+    func view(in memory: PlannedMemory) -> dkp_feature_map { view(at: memory.pointer(to: buffer)) }
+
+    /// The view of this map in a buffer that begins at `pointer`.
+    func view(at pointer: UnsafeMutableRawPointer) -> dkp_feature_map {
+        let origin = firstBlock * planeStride + geometry.halo * (rowStride + pixelStride)
         return dkp_feature_map(
-            data: memory.pointer(to: buffer) + origin * precision.bytes, plane_stride: geometry.planeStride,
-            row_stride: geometry.rowStride, blocks: Int32(geometry.blocks), height: Int32(geometry.height),
+            data: pointer + origin * precision.bytes, plane_stride: planeStride, row_stride: rowStride,
+            pixel_stride: pixelStride, blocks: Int32(geometry.blocks), height: Int32(geometry.height),
             width: Int32(geometry.width), halo: Int32(geometry.halo), scalar: precision.scalar,
             block: Int32(geometry.block))
     }
 
-    /// The first scalar of the map's physical planes.
+    /// The first scalar of the map's physical planes, which are dense: with channels last, those of a whole buffer.
     func physicalPointer(in memory: PlannedMemory) -> UnsafeMutableRawPointer {
-        memory.pointer(to: buffer) + firstBlock * geometry.planeStride * precision.bytes
+        assert(geometry.layout == .blocked || bufferChannels == geometry.physicalChannels)
+        return memory.pointer(to: buffer) + firstBlock * planeStride * precision.bytes
     }
 }
 

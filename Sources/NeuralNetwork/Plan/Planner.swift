@@ -5,6 +5,7 @@ struct Planner {
     let training: Bool
     let compute: ComputeStream
     let block: Int
+    let layout: MapLayout
     let parameters: ParameterStore
     var memory = MemoryPlan()
 
@@ -31,12 +32,22 @@ struct Planner {
         self.parameters = parameters
         self.block = block
         self.compute = compute
+        layout = Self.layout(of: graph, precision: precision, training: training)
         countConsumers()
         chooseHalos()
         choosePlacements()
         if !training && precision.isNative { chooseEnlargements() }
         try makeMaps(output: output.index)
         for index in graph.entries.indices { try makeOperation(index) }
+    }
+
+    private static func layout(of graph: NetworkGraph, precision: Precision, training: Bool) -> MapLayout {
+        guard precision == .bf16, Processor.hasMatrixTiles else { return .blocked }
+        // oneDNN 2.6 computes wrong gradients of the weights of convolutions with zero padding there.
+        let isPadded = graph.entries.contains {
+            if case .convolution(let layer) = $0.layer { layer.zeroPadding != (0, 0) } else { false }
+        }
+        return training && isPadded ? .blocked : .channelsLast
     }
 
     private mutating func countConsumers() {
@@ -67,16 +78,18 @@ struct Planner {
     }
 
     /// A map that is concatenated is written straight into its place: where gradients are wanted only if nothing else
-    /// reads it, and if its producer writes through views. Whole channel blocks of one image are dense, so in inference
-    /// convolutions write there too.
+    /// reads it, and if its producer writes through views. In the blocked layout some channel blocks of one image are
+    /// dense, so in inference convolutions write there too, and read.
     private mutating func choosePlacements() {
+        let convolutionsMayShare = !training && layout == .blocked
         for (index, entry) in graph.entries.enumerated() {
             guard case .concatenation = entry.layer else { continue }
             var firstBlock = 0
             for input in entry.inputs {
                 let layer = graph.entries[input].layer
                 let fits =
-                    training ? layer.writesThroughViews && consumers[input] == 1 : layer.writesIntoConcatenations
+                    convolutionsMayShare
+                    ? layer.writesIntoConcatenations : layer.writesThroughViews && consumers[input] == 1
                 if fits, halos[input] == 0, halos[index] == 0, placements[input] == nil {
                     placements[input] = (index, firstBlock)
                 }
@@ -102,7 +115,8 @@ struct Planner {
     private func geometry(of index: Int) -> MapGeometry {
         let entry = graph.entries[index]
         return MapGeometry(
-            segments: entry.segments, height: entry.height, width: entry.width, halo: halos[index], block: block)
+            segments: entry.segments, height: entry.height, width: entry.width, halo: halos[index], block: block,
+            layout: layout)
     }
 
     /// Nodes from the last to the first, so that a concatenation has its buffer before the maps inside it.
@@ -118,8 +132,7 @@ struct Planner {
             if entry.isVector { precision = .f32 }
             let byteCount = geometry.scalarCount * precision.bytes
             if let place = placements[index], let whole = maps[place.concatenation] {
-                maps[index] = MapPlan(
-                    geometry: geometry, precision: precision, buffer: whole.buffer, firstBlock: place.firstBlock)
+                maps[index] = MapPlan(geometry: geometry, inside: whole, firstBlock: place.firstBlock)
             } else if entry.layer.isGiven {
                 maps[index] = MapPlan(
                     geometry: geometry, precision: precision, buffer: memory.persistentBuffer(byteCount: byteCount))
@@ -130,8 +143,7 @@ struct Planner {
             if case .input = entry.layer { continue }
             guard training else { continue }
             if let place = placements[index], let whole = gradients[place.concatenation] {
-                gradients[index] = MapPlan(
-                    geometry: geometry, precision: self.precision, buffer: whole.buffer, firstBlock: place.firstBlock)
+                gradients[index] = MapPlan(geometry: geometry, inside: whole, firstBlock: place.firstBlock)
             } else {
                 gradients[index] = MapPlan(
                     geometry: geometry, precision: self.precision,
@@ -239,10 +251,9 @@ struct Planner {
             if !isThere {
                 var inside = part
                 inside.halo = 0
-                let y = MapPlan(
-                    geometry: inside, precision: precision, buffer: maps[concatenation].buffer, firstBlock: firstBlock)
+                let y = MapPlan(geometry: inside, inside: maps[concatenation], firstBlock: firstBlock)
                 let dy = gradients[concatenation].map {
-                    MapPlan(geometry: inside, precision: precision, buffer: $0.buffer, firstBlock: firstBlock)
+                    MapPlan(geometry: inside, inside: $0, firstBlock: firstBlock)
                 }
                 addMapOperation(.window(rowOffset: 0, columnOffset: 0), from: input, to: y, dy)
             }
