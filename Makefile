@@ -16,6 +16,8 @@ BENCH_ARGUMENTS ?=
 # Where `make deb` puts the package.
 PACKAGES ?= .build/packages
 
+FUZZ_SECONDS ?= 150
+
 SOURCES := Package.swift Sources Tests
 # The same build serves the programs and the tests: nothing is @testable, and numeric tests want the optimiser.
 BUILD := $(SWIFT) build -c release
@@ -23,9 +25,10 @@ BUILD := $(SWIFT) build -c release
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 6
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
-SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way
+SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way|damaged.job.directories
+SOAK_SUITES := $(SOAK_SUITES)|kills.a.worker.that.does.not.listen
 
-.PHONY: help setup libraries build demo test test-fast test-systemd soak format lint bench install deb clean
+.PHONY: help setup libraries build demo test test-fast test-systemd soak fuzz format lint bench install deb clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +60,9 @@ test-systemd: build ## Test the package under a real systemd, in namespaces (as 
 
 soak: libraries ## Break things at length: kills, stops, floods of files; prints counts (an hour or more)
 	@DKP_SOAK=1 $(TEST) --filter '$(SOAK_SUITES)' | tee .build/soak.log; echo; grep '^soak:' .build/soak.log
+
+fuzz: libraries ## Look for inputs that crash or hang, with libFuzzer, FUZZ_SECONDS for each of four kinds
+	@Tools/fuzz $(FUZZ_SECONDS)
 
 format: ## Format every Swift source in place
 	$(SWIFT) format -i -p -r $(SOURCES)

@@ -30,6 +30,9 @@ let programLinkerSettings: [LinkerSetting] =
         ].map { .linkedLibrary($0) }
     : []
 
+/// `make fuzz` asks for the program that libFuzzer drives; it is no part of any other build.
+let isFuzzing = Context.environment["DKP_FUZZING"] == "1"
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
@@ -143,4 +146,10 @@ let package = Package(
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
         tests("CommandTests", ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
     ]
+        + (isFuzzing
+            ? [
+                .executableTarget(
+                    name: "fuzzing", dependencies: ["CTestImages", "Daemon", "Imaging", "Tensors"],
+                    path: "Tests/Fuzzing", swiftSettings: swiftSettings)
+            ] : [])
 )

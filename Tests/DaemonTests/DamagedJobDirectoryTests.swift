@@ -16,10 +16,14 @@ import Testing
     private enum Damage {
         case none, missing
         case truncated(quarters: Int)
-        case flipped(eighths: Int)
+        /// One bit of the byte that lies so far from the start, in 64ths of the file.
+        case flipped(sixtyFourths: Int)
 
         static let all: [Damage] =
-            [.missing] + (0..<4).map { .truncated(quarters: $0) } + [1, 4, 7].map { .flipped(eighths: $0) }
+            [.missing] + (0..<4).map { .truncated(quarters: $0) }
+            + stride(from: 8, to: 64, by: Soak.isFull ? 2 : 24).map { .flipped(sixtyFourths: $0) }
+
+        var isFlip: Bool { if case .flipped = self { true } else { false } }
 
         func apply(to path: FilePath) throws {
             var bytes = try LocalFileSystem().read(path, limit: 1 << 24)
@@ -27,8 +31,8 @@ import Testing
             case .none: return
             case .missing: return try LocalFileSystem().removeFile(path)
             case .truncated(let quarters): bytes = Array(bytes[..<(bytes.count * quarters / 4)])
-            case .flipped(let eighths):
-                if !bytes.isEmpty { bytes[bytes.count * eighths / 8] ^= 0x10 }
+            case .flipped(let place):
+                if !bytes.isEmpty { bytes[bytes.count * place / 64] ^= 0x10 }
             }
             try Data(bytes).write(to: URL(fileURLWithPath: path.string))
         }
@@ -68,12 +72,13 @@ import Testing
             #expect(try await daemon.stop().status == 0)
 
             var expected: [UInt8]?
-            var (done, rejected) = (0, 0)
+            var (done, rejected, differing) = (0, 0, 0)
             for name in daemon.list("outbox") {
                 let result = folder.outbox.appending(name).appending("result.h5")
                 let bytes = try LocalFileSystem().read(result, limit: 1 << 24)
                 if expected == nil { expected = bytes }
                 #expect(bytes == expected, "\(name)")
+                if bytes != expected { differing += 1 }
                 done += 1
             }
             for name in daemon.list("rejected") {
@@ -86,6 +91,15 @@ import Testing
                 rejected += 1
             }
             // A job without its input counts as published, as it would be after a crash in that moment.
+            let flips = files.count * Damage.all.count { $0.isFlip }
+            Soak.report(
+                "damage",
+                [
+                    "bytes flipped": flips, "files truncated or missing": files.count * Damage.all.count - flips,
+                    "jobs": cases.count - 1, "lost": max(0, cases.count - 1 - done - rejected),
+                    "twice": max(0, done + rejected - cases.count + 1), "rejected for good": rejected,
+                    "results differing": differing,
+                ])
             #expect(done + rejected == cases.count - 1, "\(done) done, \(rejected) rejected of \(cases.count)")
             #expect(rejected >= 8 && done >= 6 * Damage.all.count)
             #expect(daemon.log.contains("strange: not a job of this daemon"))

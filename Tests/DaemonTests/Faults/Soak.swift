@@ -7,6 +7,10 @@ enum Soak {
     /// The seed of the random instants; `DKP_SOAK_SEED` gives another one, to repeat a storm or to try a new one.
     static let seed = ProcessInfo.processInfo.environment["DKP_SOAK_SEED"].flatMap { UInt64($0) } ?? 20_240_620
 
+    /// How long a daemon that was asked to stop may take: ten seconds, as promised. Only at length do these tests have the
+    /// machine to themselves; among the others a process may wait for its turn, and what counts is that it ends.
+    static let stopLimit = isFull ? Duration.seconds(10) : .seconds(60)
+
     /// The number of times that something is done.
     static func count(_ bounded: Int, full: Int) -> Int { isFull ? full : bounded }
 
