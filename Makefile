@@ -59,7 +59,7 @@ test-systemd: build ## Test the package under a real systemd, in namespaces (as 
 	Tests/Systemd/run .build/release
 
 soak: libraries ## Break things at length: kills, stops, floods of files; prints counts (an hour or more)
-	@DKP_SOAK=1 $(TEST) --filter '$(SOAK_SUITES)' | tee .build/soak.log; echo; grep '^soak:' .build/soak.log
+	@SOAK=1 $(TEST) --filter '$(SOAK_SUITES)' | tee .build/soak.log; echo; grep '^soak:' .build/soak.log
 
 fuzz: libraries ## Look for inputs that crash or hang, with libFuzzer, FUZZ_SECONDS for each of four kinds
 	@Tools/fuzz $(FUZZ_SECONDS)

@@ -119,8 +119,17 @@ final class DaemonProcess {
         }
     }
 
+    /// Whether it has taken SIGTERM over: before, while it is loaded, the signal ends it as it ends any program.
+    private var hearsSignals: Bool {
+        guard let status = try? text(FilePath("/proc/\(process.processIdentifier)/status")),
+            let caught = status.firstMatch(of: /SigCgt:\s*([0-9a-f]+)/), let mask = UInt64(caught.1, radix: 16)
+        else { return false }
+        return mask >> UInt64(SIGTERM - 1) & 1 == 1
+    }
+
     /// Asks it to stop, and returns its exit status and how long it took.
     func stop() async throws -> (status: Int32, duration: Duration) {
+        try await wait(for: "the daemon to hear signals; its log: \(log)") { hearsSignals || !process.isRunning }
         let start = ContinuousClock.now
         kill(process.processIdentifier, SIGTERM)
         try await wait(for: "the daemon to stop; its log: \(log)") { !process.isRunning }

@@ -7,7 +7,7 @@ import Testing
 
 /// Job directories with one file damaged each, as many as there are files and ways, all at once in front of a real
 /// daemon with the real worker.
-@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(15))) struct `The daemon with damaged job directories` {
+@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(60))) struct `The daemon with damaged job directories` {
     private static let settings = """
         attempts: 2
         restoration: {steps: 10, scale: 2, precision: f32, threads: 1, checkpoint_interval: 0.1}
@@ -66,7 +66,7 @@ import Testing
             try LocalFileSystem().removeTree(model)
 
             let daemon = try DaemonProcess(root, worker: nil, settings: Self.settings)
-            try await wait(for: "the end of all jobs: \(daemon.log)", limit: .seconds(600)) {
+            try await wait(for: "the end of all jobs: \(daemon.log)", limit: .seconds(3000)) {
                 daemon.list("jobs") == ["strange"]
             }
             #expect(try await daemon.stop().status == 0)

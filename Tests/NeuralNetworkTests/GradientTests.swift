@@ -114,11 +114,33 @@ enum LayerUnderTest: String, CaseIterable, Sendable {
             try network.backward(try loss(network).gradient)
             return network.flattened(.gradients, trainable: true).map(Double.init)
         }
-        func dot(_ left: [Double], _ right: [Double]) -> Double { zip(left, right).reduce(0) { $0 + $1.0 * $1.1 } }
-        let cosine =
-            dot(gradients[0], gradients[1])
-            / (dot(gradients[0], gradients[0]) * dot(gradients[1], gradients[1])).squareRoot()
+        let cosine = cosine(gradients[0], gradients[1])
         #expect(cosine > 0.99, "cosine \(cosine)")
+    }
+
+    @Test(arguments: [NetworkGraph.Padding.zero(1), .reflection(1)])
+    func `on maps of many rows they do so too, whatever the padding`(padding: NetworkGraph.Padding) throws {
+        let size = 252
+        let gradients = try Precision.allCases.map { precision in
+            var graph = NetworkGraph()
+            let input = try graph.input(channels: 3, height: size, width: size)
+            let output = try graph.conv2d(
+                input, name: "layer", outChannels: 3, kernelSize: 3, padding: padding, bias: true)
+            let network = try Network(graph, output: output, precision: precision, training: true)
+            network.initializeParameters(seed: 5)
+            var stream = RandomStream(seed: 5, name: "image")
+            let shape = [3, size, size]
+            try network.setInput(Tensor(shape: shape, (0..<3 * size * size).map { _ in Float(stream.uniform()) }))
+            try network.backward(try loss(network).gradient)
+            return network.flattened(.gradients, trainable: true).map(Double.init)
+        }
+        let cosine = cosine(gradients[0], gradients[1])
+        #expect(cosine > 0.999, "cosine \(cosine)")
+    }
+
+    private func cosine(_ left: [Double], _ right: [Double]) -> Double {
+        func dot(_ left: [Double], _ right: [Double]) -> Double { zip(left, right).reduce(0) { $0 + $1.0 * $1.1 } }
+        return dot(left, right) / (dot(left, left) * dot(right, right)).squareRoot()
     }
 
     @Test func `a second pass does not add to the gradients of the first`() throws {

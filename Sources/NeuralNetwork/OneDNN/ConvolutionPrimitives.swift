@@ -51,8 +51,7 @@ struct ConvolutionDescriptions {
     init(
         _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t,
         residualType: dnnl_data_type_t? = nil, tag: dnnl_format_tag_t, hasBias: Bool, training: Bool,
-        needsInputGradient: Bool,
-        on compute: ComputeStream
+        needsInputGradient: Bool, on compute: ComputeStream
     ) throws(NeuralNetworkError) {
         self.geometry = geometry
         var maker = try DescriptionMaker(geometry, type: type, tag: tag, hasBias: hasBias, compute: compute)

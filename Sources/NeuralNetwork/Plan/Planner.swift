@@ -79,7 +79,7 @@ struct Planner {
 
     /// A map that is concatenated is written straight into its place: where gradients are wanted only if nothing else
     /// reads it, and if its producer writes through views. In the blocked layout some channel blocks of one image are
-    /// dense, so in inference convolutions write there too, and read.
+    /// dense, so in inference convolutions write there too, and read. What is given from outside keeps its own place.
     private mutating func choosePlacements() {
         let convolutionsMayShare = !training && layout == .blocked
         for (index, entry) in graph.entries.enumerated() {
@@ -90,7 +90,7 @@ struct Planner {
                 let fits =
                     convolutionsMayShare
                     ? layer.writesIntoConcatenations : layer.writesThroughViews && consumers[input] == 1
-                if fits, halos[input] == 0, halos[index] == 0, placements[input] == nil {
+                if fits, !layer.isGiven, halos[input] == 0, halos[index] == 0, placements[input] == nil {
                     placements[input] = (index, firstBlock)
                 }
                 firstBlock += geometry(of: input).blocks

@@ -13,7 +13,7 @@ import Testing
     @Test func `daemon and workers lose nothing, do nothing twice and change no byte`() async throws {
         try await withTemporaryDirectory { path in
             var storm = Storm(root: FilePath(path), seed: Soak.seed)
-            while storm.kills < Soak.count(10, full: 120) {
+            while storm.kills < Soak.count(10, full: 120) || storm.fed.count < Soak.count(2, full: 6) {
                 let daemon = try DaemonProcess(storm.root, worker: nil, settings: Self.settings)
                 try storm.feed(daemon, outstanding: 2)
                 try await storm.strike(daemon)
@@ -35,7 +35,7 @@ import Testing
             for _ in 0..<stops {
                 let daemon = try DaemonProcess(storm.root, worker: nil, settings: Self.settings)
                 try storm.feed(daemon, outstanding: 1)
-                try await storm.pause(upTo: 1500)
+                try await storm.pause(upTo: Soak.count(1500, full: 3000))
                 let end = try await daemon.stop()
                 #expect(end.status == 0 && end.duration < Soak.stopLimit)
                 #expect(RealWork.workers(daemon).allSatisfy { kill($0, 0) != 0 }, "a worker outlived its daemon")
@@ -93,7 +93,7 @@ private struct Storm {
 
     /// Kills the workers, the daemon, or one after the other, at random instants; the daemon is dead afterwards.
     mutating func strike(_ daemon: DaemonProcess) async throws {
-        try await pause(upTo: 1500)
+        try await pause(upTo: Soak.count(1500, full: 3000))
         for _ in 0..<Int.random(in: 0...2, using: &random) {
             for worker in RealWork.workers(daemon) where kill(worker, SIGKILL) == 0 { kills += 1 }
             try await pause(upTo: 700)

@@ -1,11 +1,11 @@
 import Foundation
 
-/// How hard the fault suites try: bounded in every test run, in full with `DKP_SOAK=1`, as `make soak` does.
+/// How hard the fault suites try: bounded in every test run, in full with `SOAK=1`, as `make soak` does.
 enum Soak {
-    static let isFull = ProcessInfo.processInfo.environment["DKP_SOAK"] == "1"
+    static let isFull = ProcessInfo.processInfo.environment["SOAK"] == "1"
 
-    /// The seed of the random instants; `DKP_SOAK_SEED` gives another one, to repeat a storm or to try a new one.
-    static let seed = ProcessInfo.processInfo.environment["DKP_SOAK_SEED"].flatMap { UInt64($0) } ?? 20_240_620
+    /// The seed of the random instants; `SOAK_SEED` gives another one, to repeat a storm or to try a new one.
+    static let seed = ProcessInfo.processInfo.environment["SOAK_SEED"].flatMap { UInt64($0) } ?? 20_240_620
 
     /// How long a daemon that was asked to stop may take: ten seconds, as promised. Only at length do these tests have the
     /// machine to themselves; among the others a process may wait for its turn, and what counts is that it ends.
