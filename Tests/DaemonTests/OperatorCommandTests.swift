@@ -216,6 +216,18 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root may act as another user"))
+    func `cancel leaves a stopped daemon of another user the rest, so that all files stay that user's`() async throws {
+        try await withFolder { folder in
+            let id = try makeJob(folder, "20260101-000000-001", name: "cat.png")
+            #expect(chown(folder.root.string, 12_345, 12_345) == 0)
+            let run = try await dkp(folder.root, "cancel", "cat")
+            #expect(run.status == 0 && run.output == "asked for; carried out when the daemon starts\n", "\(run)")
+            #expect(Cancellation.isWished(in: folder.job(id), LocalFileSystem()))
+            #expect(try names(folder.rejected) == [])
+        }
+    }
+
     @Test func `a wish to cancel outlives a daemon that was killed before it could follow it`() async throws {
         try await withTemporaryDirectory { path in
             let root = FilePath(path)

@@ -1,3 +1,4 @@
+import Foundation
 import SystemPackage
 
 /// A system call on a file failed: which, on what, and why.
@@ -44,10 +45,10 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     private var remedy: String {
         switch code {
         case .noSpace, .diskQuotaExceeded: "; make room on that file system"
-        case .readOnlyFileSystem: "; remount it for writing"
+        case .readOnlyFileSystem: "; remount it for writing, or name it in ReadWritePaths= of the systemd service"
         case .permissionDenied, .notPermitted:
             Self.readingOperations.contains(operation)
-                ? "; let the daemon's user read it" : "; let the daemon's user write there"
+                ? "; let the user \(NSUserName()) read it" : "; let the user \(NSUserName()) write there"
         case .improperLink: "; all folders of the state directory must lie on one file system"
         default: ""
         }

@@ -23,6 +23,8 @@ package struct FileStatus: Sendable, Hashable {
 
     /// What kind of thing it is.
     package var kind: Kind
+    /// The number of the user whom it belongs to.
+    package var owner: UInt32
     /// The file system that it lies on.
     package var device: UInt64
     /// Its number there.
@@ -45,6 +47,7 @@ package struct FileStatus: Sendable, Hashable {
             case S_IFCHR, S_IFBLK: .device
             default: .other
             }
+        owner = status.st_uid
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)

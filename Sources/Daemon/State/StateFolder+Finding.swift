@@ -9,7 +9,7 @@ extension StateFolder {
 
     /// The folder that is meant: the one given, else that of the environment variable `DKP_STATE_DIR`, else `state_dir`
     /// of the settings file, if that can be read, else the daemon's default.
-    /// - Throws: ``RestorationError`` with code `noInput` if there is no such folder.
+    /// - Throws: ``RestorationError`` with code `noInput` if there is no such folder or it is closed to this user.
     package static func find(
         _ given: String?, environment: [String: String] = ProcessInfo.processInfo.environment,
         settingsFile: FilePath = settingsFile
@@ -19,6 +19,11 @@ extension StateFolder {
             ?? DaemonSettings().stateDirectory.string
         let folder = StateFolder(FilePath(FileSystem.absolute(path)))
         guard FileSystem.isDirectory(folder.jobs.string), FileSystem.isDirectory(folder.inbox.string) else {
+            if FileSystem.isDirectory(folder.root.string), access(folder.root.string, X_OK) != 0, errno == EACCES {
+                throw RestorationError(
+                    .noInput, "\(folder.root.readable): the user \(NSUserName()) may not look into this folder",
+                    remedy: "become a member of its group, and log in again")
+            }
             throw RestorationError(
                 .noInput, "\(folder.root.readable): no state folder of dkpd",
                 remedy: "start the daemon once, or give --state-dir or DKP_STATE_DIR")

@@ -129,8 +129,7 @@ struct Scheduler: Service {
         case .publishing: return try publish(id, ledger)
         case .rejecting:
             let place = try publication.completeRejection(id, name: ledger.name)
-            logger.notice("rejected", metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)"])
-            return .done
+            return rejected(id, ledger, place, report: RejectionReport.read(from: place, files))
         case .working:
             guard let wish = Cancellation.wish(in: folder.job(id), files) else { return nil }
             return try reject(id, ledger, code: Cancellation.code, message: wish)
@@ -203,10 +202,17 @@ struct Scheduler: Service {
         let report = RejectionReport(
             job: id.description, name: ledger.name, priority: ledger.priority, code: code, message: message,
             attempts: ledger.attempts)
-        let place = try publication.reject(id, report: report)
-        logger.notice(
-            "rejected",
-            metadata: ["job": "\(id)", "name": "\(ledger.name)", "place": "\(place)", "reason": "\(message)"])
+        return rejected(id, ledger, try publication.reject(id, report: report), report: report)
+    }
+
+    /// Logs a rejection: a warning, unless somebody asked for it.
+    private func rejected(_ id: JobID, _ ledger: JobLedger, _ place: FilePath, report: RejectionReport?) -> Turn {
+        logger.log(
+            level: report?.code == Cancellation.code ? .notice : .warning, "rejected",
+            metadata: [
+                "job": "\(id)", "name": "\(ledger.name)", "place": "\(place)",
+                "reason": "\(report?.message ?? "unknown")",
+            ])
         return .done
     }
 

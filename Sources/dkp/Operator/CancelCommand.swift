@@ -8,7 +8,10 @@ struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
         abstract: "Gives a job up: it is stopped, and its image goes to rejected.",
-        discussion: "Works with the daemon up or down. The image can be put back with dkp retry.")
+        discussion: """
+            Works with the daemon up or down; where it is down and runs as another user, the job is given up when it \
+            starts. The image can be put back with dkp retry.
+            """)
 
     @Argument(help: jobHelp)
     var job: String
@@ -25,6 +28,10 @@ struct CancelCommand: ParsableCommand {
         guard let id = found.id.flatMap({ JobID($0) }) else { return }
         try Cancellation.wish(id, by: NSUserName(), in: folder, files)
         if StateLock.holder(folder) == nil {
+            guard try files.status(folder.root)?.owner == geteuid() else {
+                print("asked for; carried out when the daemon starts")
+                return
+            }
             if let place = try Cancellation.carryOut(id, name: found.name, in: folder, files) {
                 print("cancelled: \(place.string)")
             } else {
