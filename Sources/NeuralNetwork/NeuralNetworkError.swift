@@ -3,7 +3,7 @@ public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
     /// The kind of failure, for callers that branch on it.
     public enum Code: Sendable, Equatable {
         /// oneDNN refused a call; the message has its status.
-        case library
+        case backend
         /// The layers or sizes do not fit together.
         case shape
         /// A parameter is missing, unknown, or of another shape.
@@ -17,8 +17,8 @@ public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
     /// What happened, to which layer or parameter, and what would help.
     public let description: String
 
-    static func library(_ call: String, status: String) -> NeuralNetworkError {
-        NeuralNetworkError(code: .library, description: "oneDNN: \(call) failed: \(status)")
+    static func backend(_ call: String, status: String) -> NeuralNetworkError {
+        NeuralNetworkError(code: .backend, description: "oneDNN: \(call) failed: \(status)")
     }
 
     static func shape(_ text: String) -> NeuralNetworkError {

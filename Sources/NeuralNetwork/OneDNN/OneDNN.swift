@@ -3,7 +3,7 @@ import COneDNN
 /// Throws unless a oneDNN call succeeded.
 func check(_ status: dnnl_status_t, _ call: @autoclosure () -> String) throws(NeuralNetworkError) {
     guard status == dnnl_success else {
-        throw .library(call(), status: String(cString: dnnl_status2str(status)))
+        throw .backend(call(), status: String(cString: dnnl_status2str(status)))
     }
 }
 
@@ -15,12 +15,12 @@ final class ComputeStream {
     init() throws(NeuralNetworkError) {
         var engine: dnnl_engine_t?
         try check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create")
-        guard let engine else { throw .library("dnnl_engine_create", status: "no engine") }
+        guard let engine else { throw .backend("dnnl_engine_create", status: "no engine") }
         var stream: dnnl_stream_t?
         let status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags.rawValue)
         guard status == dnnl_success, let stream else {
             dnnl_engine_destroy(engine)
-            throw .library("dnnl_stream_create", status: String(cString: dnnl_status2str(status)))
+            throw .backend("dnnl_stream_create", status: String(cString: dnnl_status2str(status)))
         }
         self.engine = engine
         self.stream = stream
@@ -73,7 +73,7 @@ final class MemoryView {
         var handle: dnnl_memory_t?
         var value = description.value
         try check(dnnl_memory_create(&handle, &value, compute.engine, pointer), "dnnl_memory_create")
-        guard let handle else { throw .library("dnnl_memory_create", status: "no memory") }
+        guard let handle else { throw .backend("dnnl_memory_create", status: "no memory") }
         self.handle = handle
     }
 
@@ -96,14 +96,14 @@ final class PrimitiveDescription {
     ) throws(NeuralNetworkError) -> PrimitiveDescription {
         var attributes: dnnl_primitive_attr_t?
         try check(dnnl_primitive_attr_create(&attributes), "dnnl_primitive_attr_create")
-        guard let attributes else { throw .library("dnnl_primitive_attr_create", status: "no attributes") }
+        guard let attributes else { throw .backend("dnnl_primitive_attr_create", status: "no attributes") }
         defer { dnnl_primitive_attr_destroy(attributes) }
         try check(
             dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
             "dnnl_primitive_attr_set_scratchpad_mode")
         var handle: dnnl_primitive_desc_t?
         try check(body(&handle, attributes), call())
-        guard let handle else { throw .library(call(), status: "no description") }
+        guard let handle else { throw .backend(call(), status: "no description") }
         return PrimitiveDescription(handle)
     }
 
@@ -164,7 +164,7 @@ final class Primitive {
     ) throws(NeuralNetworkError) {
         var handle: dnnl_primitive_t?
         try check(dnnl_primitive_create(&handle, description.handle), "dnnl_primitive_create (\(name))")
-        guard let handle else { throw .library("dnnl_primitive_create (\(name))", status: "no primitive") }
+        guard let handle else { throw .backend("dnnl_primitive_create (\(name))", status: "no primitive") }
         self.handle = handle
         self.name = name
         views = arguments.map(\.1)

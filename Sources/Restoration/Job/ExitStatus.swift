@@ -182,7 +182,7 @@ extension WeightsError.Code {
 extension NeuralNetworkError.Code {
     fileprivate var exitStatus: ExitStatus {
         switch self {
-        case .library, .memory: .unavailable
+        case .backend, .memory: .unavailable
         case .shape, .parameter: .internalError
         }
     }

@@ -28,6 +28,7 @@ struct CancelCommand: ParsableCommand {
         guard let id = found.id.flatMap({ JobID($0) }) else { return }
         try Cancellation.wish(id, by: NSUserName(), in: folder, files)
         if StateLock.holder(folder) == nil {
+            // What another user, root too, made here the daemon and its operators could not change.
             guard try files.status(folder.root)?.owner == geteuid() else {
                 print("asked for; carried out when the daemon starts")
                 return
