@@ -20,10 +20,10 @@ let kernelSettings: [CSetting] =
 let carriesRuntime = Context.environment["DKP_STATIC_RUNTIME"] == "1"
 
 /// What Foundation itself is made of has to be named, as the modules are compiled for the shared runtime, which the
-/// tests use.
+/// tests use. Not linked by gold, the default, which warns of what Foundation calls (mktemp).
 let programLinkerSettings: [LinkerSetting] =
     carriesRuntime
-    ? [.unsafeFlags(["-static-stdlib"])]
+    ? [.unsafeFlags(["-static-stdlib", "-use-ld=lld"])]
         + [
             "CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "BlocksRuntime",
             "swiftDispatch", "dispatch",
