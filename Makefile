@@ -18,7 +18,7 @@ PACKAGES ?= .build/packages
 
 FUZZ_SECONDS ?= 150
 
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Benchmarks/Engine
 # The same build serves the programs and the tests: nothing is @testable, and numeric tests want the optimiser.
 BUILD := $(SWIFT) build -c release
 # Many tests wait for processes of their own; all at once they starve one another on a small machine.
@@ -67,12 +67,14 @@ fuzz: libraries ## Look for inputs that crash or hang, with libFuzzer, FUZZ_SECO
 format: ## Format every Swift source in place
 	$(SWIFT) format -i -p -r $(SOURCES)
 
-lint: libraries ## Check the format, and build everything with warnings as errors
+lint: libraries ## Check format, imports and scripts, and build everything with warnings as errors
 	$(SWIFT) format lint --strict -p -r $(SOURCES)
 	@Tools/lint-scripts
+	@! command -v python3 >/dev/null || Tools/check-imports
 	@Tools/build-without-warnings $(BUILD) --build-tests
 
 bench: build ## Measure the limits, beside PyTorch (downloads it into .venv the first time)
+	$(BUILD) --product dkp-benchmark
 	@[[ "$(BENCH_PYTHON)" != .venv/bin/python ]] || Tools/bench-environment.sh
 	@Benchmarks/run --python $(BENCH_PYTHON) $(BENCH_ARGUMENTS)
 

@@ -53,14 +53,14 @@ let package = Package(
         .executable(name: "dkpd", targets: ["dkpd"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         // Without its own readers of files: ours are stricter (an unknown name is an error).
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
         // System libraries: module map and header only.
@@ -96,7 +96,7 @@ let package = Package(
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
         library("Diffusion", ["Tensors", "NeuralNetwork", "HDF5"]),
-        library("Degradation", ["Tensors", "CFFTW", "CImagingKernels", "CParallel"]),
+        library("Degradation", ["Tensors", "CFFTW", "CImagingKernels"]),
         library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
@@ -104,7 +104,7 @@ let package = Package(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
-                "KernelPrior", "Checkpointing", "CParallel", "Yams", logging,
+                "KernelPrior", "Checkpointing", "CParallel", "Yams",
             ]),
         library(
             "Daemon",
@@ -118,13 +118,21 @@ let package = Package(
         .executableTarget(
             name: "dkp",
             dependencies: [
-                "Daemon", "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "NeuralNetwork",
-                "Tensors", "CParallel", argumentParser, system,
+                "Daemon", "Restoration", "Imaging", "KernelPrior", "HDF5", "CParallel", argumentParser, system,
             ],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
+
+        // What `make bench` measures the engine with; installed nowhere.
+        .executableTarget(
+            name: "dkp-benchmark",
+            dependencies: [
+                "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "NeuralNetwork", "Tensors",
+                "CParallel", argumentParser,
+            ],
+            path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 
         .target(
             name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
@@ -133,7 +141,7 @@ let package = Package(
             name: "CTestImages", dependencies: ["CLibJPEG", "CLibTIFF", "CLibPNG"], path: "Tests/CTestImages",
             cSettings: kernelSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging", "HDF5", "CTestImages"]),
+        tests("ImagingTests", ["Imaging", "HDF5", "Tensors", "CTestImages"]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
@@ -144,7 +152,9 @@ let package = Package(
             "RestorationTests",
             ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
         tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
-        tests("CommandTests", ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd"]),
+        tests(
+            "CommandTests",
+            ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd", "dkp-benchmark"]),
     ]
         + (isFuzzing
             ? [

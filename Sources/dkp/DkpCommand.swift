@@ -16,8 +16,9 @@ struct DkpCommand: ParsableCommand {
         version: Software.version,
         subcommands: [
             RestoreCommand.self, WorkCommand.self, DegradeCommand.self, EvaluateCommand.self, InspectCommand.self,
-            SampleCommand.self, SampleSceneCommand.self, BenchmarkCommand.self, StatusCommand.self, SubmitCommand.self,
-            CancelCommand.self, RetryCommand.self, LogsCommand.self,
+            SampleCommand.self, SampleSceneCommand.self, StatusCommand.self, SubmitCommand.self, CancelCommand.self,
+            RetryCommand.self,
+            LogsCommand.self,
         ])
 
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.

@@ -53,3 +53,4 @@ struct SampleCommand: ParsableCommand {
 }
 
 extension RestorationSettings.DiffusionSampler: ExpressibleByArgument {}
+extension RestorationSettings.Precision: ExpressibleByArgument {}

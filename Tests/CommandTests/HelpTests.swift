@@ -38,9 +38,13 @@ import Testing
             words: ["<RESTORED.png>", "<REFERENCE.png>", "--scale", "--kernel", "--reference-kernel", "--json"]),
         Command(names: ["inspect"], words: ["<FILE.h5", "--json"]),
         Command(names: ["sample-scene"], words: ["<OUT.png>", "--size", "--seed"]),
-        Command(names: ["benchmark"], words: ["dip-step", "checkpoint"]),
-        Command(names: ["benchmark", "dip-step"], words: ["--size", "--precision", "--steps", "--threads", "--json"]),
-        Command(names: ["benchmark", "checkpoint"], words: ["--checkpoints", "--threads", "--directory", "--json"]),
+        Command(program: "dkp-benchmark", words: ["dip-step", "unet", "checkpoint"]),
+        Command(
+            program: "dkp-benchmark", names: ["dip-step"],
+            words: ["--size", "--precision", "--steps", "--threads", "--json"]),
+        Command(
+            program: "dkp-benchmark", names: ["checkpoint"],
+            words: ["--checkpoints", "--threads", "--directory", "--json"]),
         Command(program: "dkpd", words: ["--config", "--state-dir", "--version"]),
     ]
 

@@ -123,5 +123,3 @@ struct CheckpointBenchmark: ParsableCommand {
         return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
     }
 }
-
-extension RestorationSettings.Precision: ExpressibleByArgument {}

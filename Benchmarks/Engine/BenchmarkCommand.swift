@@ -1,0 +1,14 @@
+import ArgumentParser
+import NeuralNetwork
+import Restoration
+
+/// Measures the engine; what it prints is read by Benchmarks/run, which compares it with PyTorch.
+@main
+struct BenchmarkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dkp-benchmark", abstract: "Measures the engine, for Benchmarks/run.",
+        subcommands: [TrainingStepBenchmark.self, UNetBenchmark.self, CheckpointBenchmark.self])
+}
+
+extension Precision: ExpressibleByArgument {}
+extension RestorationSettings.Precision: ExpressibleByArgument {}
