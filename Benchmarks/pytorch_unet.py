@@ -29,6 +29,10 @@ CONFIGURATIONS = {
     "small64": dict(
         image_size=64, model_channels=64, out_channels=6, num_res_blocks=2, attention_resolutions=[4, 8],
         channel_mult=[1, 2, 3, 4], num_head_channels=64, use_scale_shift_norm=True, resblock_updown=True),
+    # The shape of the prior that comes with dkpd.
+    "prior256": dict(
+        image_size=256, model_channels=64, out_channels=3, num_res_blocks=2, attention_resolutions=[],
+        channel_mult=[1, 2, 3, 4], num_head_channels=64, use_scale_shift_norm=True, resblock_updown=True),
 }
 
 

@@ -13,16 +13,18 @@ struct UNetBenchmark: ParsableCommand {
     enum Model: String, CaseIterable, ExpressibleByArgument {
         case imagenet256
         case small64
+        case prior256
 
         var configuration: GuidedDiffusionConfiguration {
             switch self {
             case .imagenet256: .imageNet256
             case .small64: .small64
+            case .prior256: .prior256
             }
         }
     }
 
-    @Option(help: "imagenet256 (552.8 million parameters) or small64.") var model = Model.imagenet256
+    @Option(help: "imagenet256 (552.8 million parameters), small64 or prior256.") var model = Model.imagenet256
     @Option(help: "Rows and columns of the image; by default those of the model.") var size: Int?
     @Option(help: "f32 or bf16.") var precision = Precision.f32
     @Option(help: "Measured predictions, after one that is not.") var steps = 2

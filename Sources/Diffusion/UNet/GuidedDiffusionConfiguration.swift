@@ -41,6 +41,11 @@ public struct GuidedDiffusionConfiguration: Sendable, Equatable {
         imageSize: 64, modelChannels: 64, outChannels: 6, residualBlocks: 2, attentionReductions: [4, 8],
         channelMultiples: [1, 2, 3, 4], headChannels: 64, usesScaleShift: true, resamplesInBlocks: true)
 
+    /// The shape of the prior that comes with the program: 23.1 million parameters, no attention but in the middle.
+    public static let prior256 = GuidedDiffusionConfiguration(
+        imageSize: 256, modelChannels: 64, outChannels: 3, residualBlocks: 2, attentionReductions: [],
+        channelMultiples: [1, 2, 3, 4], headChannels: 64, usesScaleShift: true, resamplesInBlocks: true)
+
     var levels: Int { channelMultiples.count }
     func channels(ofLevel level: Int) -> Int { Int(channelMultiples[level] * Double(modelChannels)) }
 }
