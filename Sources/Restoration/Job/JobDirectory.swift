@@ -189,12 +189,13 @@ public struct JobDirectory: Sendable, Equatable {
         return ImageFormat(signature: head)
     }
 
+    /// The SHA-256 of a file of at most `largest` bytes.
     package static func digest(
-        of path: String, followingLinks: Bool = true
+        of path: String, followingLinks: Bool = true, largest: Int = .max
     ) throws -> (hexadecimal: String, bytes: Int) {
         let digest = try SHA256()
         var bytes = 0
-        try FileSystem.readChunks(path, followingLinks: followingLinks) { chunk in
+        try FileSystem.readChunks(path, followingLinks: followingLinks, largest: largest) { chunk in
             bytes += chunk.count
             digest.update(chunk)
         }
