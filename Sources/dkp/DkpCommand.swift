@@ -36,7 +36,8 @@ struct DkpCommand: ParsableCommand {
             command = try parseAsRoot()
         } catch {
             if let sentence = CommandNames.mistake(in: CommandLine.arguments.dropFirst()) {
-                Terminal.printError("Error: \(sentence)\nUsage: dkp <subcommand>\n  See 'dkp --help' for the subcommands.")
+                Terminal.printError(
+                    "Error: \(sentence)\nUsage: dkp <subcommand>\n  See 'dkp --help' for the subcommands.")
                 exit(withError: ExitCode(ExitStatus.usage.rawValue))
             }
             answer(error)
@@ -54,7 +55,11 @@ struct DkpCommand: ParsableCommand {
 
     /// The parser's own answers: help, the version and usage errors. Any other error counts as a failure to it.
     private static func answer(_ error: any Error) -> Never {
-        if fullMessage(for: error) == helpMessage() { print(helpMessage() + "\n\n" + exitCodes) } else { exit(withError: error) }
+        if fullMessage(for: error) == helpMessage() {
+            print(helpMessage() + "\n\n" + exitCodes)
+        } else {
+            exit(withError: error)
+        }
         exit()
     }
 }
@@ -63,7 +68,7 @@ struct DkpCommand: ParsableCommand {
 enum CommandNames {
     /// What is wrong if the first of the arguments is meant for a command and is none; nil otherwise.
     static func mistake(in arguments: some Collection<String>) -> String? {
-        let names = DkpCommand.configuration.subcommands.compactMap(\.configuration.commandName) + ["help"]
+        let names = DkpCommand.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
         guard let first = arguments.first, !first.hasPrefix("-"), !names.contains(first) else { return nil }
         let meant = Spelling.nearest(to: first, among: names).map { "; \($0) may be meant" } ?? ""
         return "\"\(first)\" is no command\(meant)"

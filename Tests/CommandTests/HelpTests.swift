@@ -62,7 +62,8 @@ import Testing
         let order = ["dkp restore photo.png", "dkp submit", "dkp status", "SUBCOMMANDS", "Exit codes", "78"].map {
             help.range(of: $0)?.lowerBound
         }
-        #expect(order.allSatisfy { $0 != nil } && order.compactMap { $0 }.sorted() == order.compactMap { $0 }, "\(help)")
+        #expect(
+            order.allSatisfy { $0 != nil } && order.compactMap { $0 }.sorted() == order.compactMap { $0 }, "\(help)")
     }
 
     @Test(arguments: [("restor", "restore"), ("stauts", "status"), ("sumbit", "submit"), ("hlep", "help")])

@@ -13,11 +13,14 @@ import Testing
         var scale: Int
         var model: String?
 
-        var testDescription: String { "\(side) x \(side) x \(channels) at scale \(scale)\(model.map { ", " + $0 } ?? "")" }
+        var testDescription: String {
+            "\(side) x \(side) x \(channels) at scale \(scale)\(model.map { ", " + $0 } ?? "")"
+        }
     }
 
     @Test(arguments: [
-        Case(channels: 3, side: 24, scale: 2), Case(channels: 3, side: 64, scale: 4), Case(channels: 1, side: 96, scale: 2),
+        Case(channels: 3, side: 24, scale: 2), Case(channels: 3, side: 64, scale: 4),
+        Case(channels: 1, side: 96, scale: 2),
         Case(channels: 3, side: 16, scale: 2, model: "ddpm_diffusers"),
         Case(channels: 3, side: 96, scale: 4, model: "ddpm_diffusers"),
     ])
@@ -30,7 +33,8 @@ import Testing
             settings.scale = which.scale
             settings.precision = .f32
             var arguments = [
-                "restore", "x.png", "--output", "out", "--scale", "\(which.scale)", "--precision", "f32", "--threads", "2",
+                "restore", "x.png", "--output", "out", "--scale", "\(which.scale)", "--precision", "f32", "--threads",
+                "2",
                 "--checkpoint-interval", "0.1",
             ]
             if let model = which.model {

@@ -21,7 +21,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [["restore", "x.png", "--output", "out"], ["inspect", "x.png"], ["evaluate", "x.png", "x.png", "--scale", "2"]])
+    @Test(arguments: [
+        ["restore", "x.png", "--output", "out"], ["inspect", "x.png"], ["evaluate", "x.png", "x.png", "--scale", "2"],
+    ])
     func `an input that may not be read exits 66`(_ arguments: [String]) throws {
         try withTemporaryDirectory { directory in
             try makeInput(directory)
@@ -81,7 +83,8 @@ import Testing
             try makeInput(directory)
             let restore = ["restore", "x.png", "--output", "out", "--scale", "2"]
             let run = try Program.finish(
-                Program.start(["--data=200000000", Program.path("dkp")] + restore, at: "/usr/bin/prlimit", in: directory),
+                Program.start(
+                    ["--data=200000000", Program.path("dkp")] + restore, at: "/usr/bin/prlimit", in: directory),
                 in: directory)
             #expect(run.status == 65, "\(run.errors)")
             #expect(run.errors.contains("the process's limit of data is 191 MiB"), "\(run.errors)")

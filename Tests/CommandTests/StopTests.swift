@@ -9,7 +9,8 @@ import Testing
 /// Stopping `dkp restore` as people and terminals do.
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(10))) struct StopTests {
     private static let command = [
-        "restore", "x.png", "--output", "out", "--scale", "2", "--steps", "5000", "--threads", "1", "--precision", "f32",
+        "restore", "x.png", "--output", "out", "--scale", "2", "--steps", "5000", "--threads", "1", "--precision",
+        "f32",
         "--checkpoint-interval", "3600",
     ]
 
@@ -95,7 +96,9 @@ import Testing
         try withInput { directory in
             let (process, keyboard) = try startOnTerminal(in: directory)
             try waitForSteps(process, in: directory)
-            try waitUntil(process) { String(decoding: try bytes("\(directory)/.output"), as: UTF8.self).contains("step 2") }
+            try waitUntil(process) {
+                String(decoding: try bytes("\(directory)/.output"), as: UTF8.self).contains("step 2")
+            }
             try keyboard.write(contentsOf: Data([3]))
             usleep(20_000)
             try keyboard.write(contentsOf: Data([3]))

@@ -1,4 +1,6 @@
+import Checkpointing
 import Foundation
+import Imaging
 import Restoration
 import TestSupport
 import Testing
@@ -53,6 +55,8 @@ import Testing
                 try FileSystem.replace("\(directory)/x", with: [1, 2, 3], durably: false)
             }
             #expect(error.code == .cannotCreate)
+            #expect(throws: CheckpointError.self) { try DurableFile.write([1, 2, 3], to: "\(directory)/x") }
+            #expect(throws: ImageError.self) { try picture().writePNG(to: "\(directory)/x") }
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["x"])
         }
     }

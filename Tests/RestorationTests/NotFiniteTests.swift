@@ -44,11 +44,13 @@ private final class SpoilingProcess: RestorationProcess {
     func `are no result, but a failure with the reason`(_ number: Float, _ part: String) throws {
         try withTemporaryDirectory { directory in
             let job = try makeJob(in: directory, settings: toySettings(steps: 3))
-            let worker = Worker(job, memory: nil, makeProcess: { input, snapshot in
-                SpoilingProcess(try ToyProcess(input, resuming: snapshot)) { estimate in
-                    if part == "image" { estimate.image[7] = number } else { estimate.kernel[3] = number }
-                }
-            })
+            let worker = Worker(
+                job, memory: nil,
+                makeProcess: { input, snapshot in
+                    SpoilingProcess(try ToyProcess(input, resuming: snapshot)) { estimate in
+                        if part == "image" { estimate.image[7] = number } else { estimate.kernel[3] = number }
+                    }
+                })
             let failure = try #require(throws: Failure.self) { try worker.run() }
             #expect(failure.code == "not_finite" && failure.exitStatus == .internalError)
             #expect(!job.isFinished)

@@ -41,10 +41,12 @@ import Testing
     @Test(arguments: causes)
     func `fails the run, stays as it was, and is resumed by the next`(_ cause: any Error) throws {
         try withStoppedJob { job, before in
-            let worker = Worker(job, memory: nil, makeProcess: { _, snapshot in
-                #expect(snapshot != nil, "the work was begun anew")
-                throw cause
-            })
+            let worker = Worker(
+                job, memory: nil,
+                makeProcess: { _, snapshot in
+                    #expect(snapshot != nil, "the work was begun anew")
+                    throw cause
+                })
             let failure = try #require(throws: Failure.self) { try worker.run() }
             #expect(failure == Failure(cause))
             #expect(try checkpoints(of: job) == before)
@@ -56,12 +58,12 @@ import Testing
         CheckpointError.Code.missing, .wrongType, .wrongShape, .damaged, .wrongFormat,
     ])
     func `but one that does not fit makes the work begin anew, and says so`(_ code: CheckpointError.Code) throws {
-        try withStoppedJob { job, _ in
-            let worker = Worker(job, memory: nil, makeProcess: { input, snapshot in
-                if snapshot != nil { throw CheckpointError(code, "not what was saved") }
-                return try ToyProcess(input)
-            })
-            #expect(try worker.run() == .finished)
+        let makeProcess: RestorationProcessFactory = { input, snapshot in
+            if snapshot != nil { throw CheckpointError(code, "not what was saved") }
+            return try ToyProcess(input)
+        }
+        try withStoppedJob { (job, _) throws in
+            #expect(try Worker(job, memory: nil, makeProcess: makeProcess).run() == .finished)
             #expect(try text(job.logPath).contains("starting again from the input: not what was saved"))
         }
     }

@@ -73,7 +73,8 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
         case let error as FileSystemError: self.init(error.code.rawValue, error.description, error.code.exitStatus)
         case let error as KernelPriorError:
             self.init(error.code.rawValue, error.description, error.code.exitStatus)
-        case let error as ImageError: self.init(error.code.rawValue.snakeCased, error.description, error.code.exitStatus)
+        case let error as ImageError:
+            self.init(error.code.rawValue.snakeCased, error.description, error.code.exitStatus)
         case let error as CheckpointError:
             self.init("checkpoint_\(error.code)".snakeCased, error.message, error.code.exitStatus)
         case let error as HDF5Error: self.init("hdf5_\(error.code)".snakeCased, error.message, error.code.exitStatus)

@@ -73,7 +73,8 @@ public struct ForegroundJob: Sendable {
     ) throws -> Report? {
         let digest = try digest(of: input)
         let files = ["restored.png", "kernel.png", "figure.png", "result.h5", "job.log"]
-        guard !output.isEmpty, !FileSystem.exists("\(output)/\(jobName)"), let report = try? Report.read("\(output)/report.json"),
+        guard !output.isEmpty, !FileSystem.exists("\(output)/\(jobName)"),
+            let report = try? Report.read("\(output)/report.json"),
             report.inputSHA256 == digest.hexadecimal,
             report.settings.determiningResult == settings.determiningResult,
             (report.psnr != nil) == (references?.image != nil),

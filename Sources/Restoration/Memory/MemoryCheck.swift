@@ -1,5 +1,6 @@
 /// The bytes that a restoration takes at its peak, by its settings and the input's channels, rows and columns.
-public typealias MemoryEstimator = (_ settings: RestorationSettings, _ channels: Int, _ height: Int, _ width: Int) throws
+public typealias MemoryEstimator = (_ settings: RestorationSettings, _ channels: Int, _ height: Int, _ width: Int)
+    throws
     -> Int
 
 /// Compares the memory that a restoration will take with what there is, before it begins.

@@ -14,7 +14,7 @@ public struct MemoryEstimate {
     private static let largestPlan = 1 << 20
 
     /// What the program takes before it has an image: code, libraries, thread pools.
-    private static let programBytes = 96 << 20
+    private static let programBytes = 128 << 20
     /// Copies of a parameter and of its two moments when a checkpoint is written, those of the file's bytes included.
     private static let checkpointCopies = 4
 
@@ -39,7 +39,7 @@ public struct MemoryEstimate {
         let pixels = height * width
         // Planes of floats: noise, outputs and gradients, the average and the best, their copies in a checkpoint and in its
         // file, the pictures of the result.
-        let planes = pixels * 4 * (6 + 20 * channels)
+        let planes = pixels * 4 * (6 + 32 * channels)
         return try networkBytes(height, width) + planes
     }
 
