@@ -32,7 +32,7 @@ import Testing
     private func waitForSteps(_ process: Process, in directory: String) throws {
         try waitUntil(process) {
             guard let job = try? JobDirectory.open("\(directory)/out/.job") else { return false }
-            return try JobProgress.read(of: job).step > 0
+            return (try? JobProgress.read(of: job).step > 0) ?? false
         }
     }
 

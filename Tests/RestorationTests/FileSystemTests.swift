@@ -76,6 +76,15 @@ import Testing
         #expect(throws: FileSystemError.self) { try FileSystem.read(path, limit: 1000) }
     }
 
+    @Test(arguments: [
+        ("a", ".", "a"), ("a/", ".", "a"), ("a/b", "a", "b"), ("a//b//", "a", "b"), ("/a", "/", "a"), ("/", "/", "/"),
+        ("//", "/", "/"), ("/a/b c", "/a", "b c"), ("./ü", ".", "ü"), ("", ".", ""),
+    ])
+    func `have a parent and a name whatever their path`(_ path: String, _ parent: String, _ name: String) {
+        #expect(FileSystem.parent(of: path) == parent)
+        #expect(FileSystem.name(of: path) == name || path.allSatisfy { $0 == "/" })
+    }
+
     @Test(arguments: ["", "/dev/null/x", "/dev/null/x/y", "/proc/none", String(repeating: "n", count: 300)])
     func `and directories that cannot be made are told as outputs`(_ path: String) throws {
         let error = try #require(throws: FileSystemError.self) { try FileSystem.makeDirectories(path) }

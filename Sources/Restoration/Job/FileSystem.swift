@@ -12,8 +12,8 @@ package enum FileSystem {
         if mkdir(path, 0o777) == 0 { return }
         let reason = errno
         if reason == EEXIST, isDirectory(path) { return }
-        let parent = (path as NSString).deletingLastPathComponent
-        guard reason == ENOENT, !parent.isEmpty, parent != path else {
+        let parent = parent(of: path)
+        guard reason == ENOENT, !path.isEmpty, parent != path, parent != "." else {
             throw .system(.writing, path, "created as a directory", errno: reason)
         }
         try makeDirectories(parent)
@@ -134,7 +134,7 @@ package enum FileSystem {
     package static func replace(
         _ path: String, with bytes: some Collection<UInt8>, durably: Bool, by workshop: String? = nil
     ) throws(FileSystemError) {
-        let name = (path as NSString).lastPathComponent
+        let name = name(of: path)
         let directory = parent(of: path)
         let temporary = "\(workshop ?? directory)/.\(name).\(getpid()).tmp"
         // What a killed process of the same number left, or what somebody else put there.
@@ -171,8 +171,26 @@ package enum FileSystem {
 
     /// The directory that a path is in, "." for a bare name.
     package static func parent(of path: String) -> String {
-        let parent = (path as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+        let path = withoutTrailingSlashes(path)
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        let parent = withoutTrailingSlashes(path[..<slash])
+        return parent.isEmpty ? "/" : String(parent)
+    }
+
+    /// The last part of a path, "/" for the root.
+    package static func name(of path: String) -> String {
+        let path = withoutTrailingSlashes(path)
+        return path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) }
+            ?? String(path)
+    }
+
+    /// By bytes: Foundation's own way with paths ends the process on some, such as "a".
+    private static func withoutTrailingSlashes(_ path: some StringProtocol) -> Substring {
+        var rest = Substring(path)
+        while rest.utf8.count > 1, rest.utf8.last == UInt8(ascii: "/") {
+            rest = Substring(rest.utf8.dropLast())
+        }
+        return rest
     }
 
     /// The path from the root, "." and ".." resolved, links not.

@@ -146,7 +146,8 @@ public struct ForegroundJob: Sendable {
         var path = path
         while !path.isEmpty, !FileSystem.exists(path) {
             missing.append(path)
-            path = (path as NSString).deletingLastPathComponent
+            let parent = FileSystem.parent(of: path)
+            path = parent == "." ? "" : parent
         }
         return missing
     }

@@ -84,7 +84,7 @@ public struct JobDirectory: Sendable, Equatable {
                 }
             let record = JobRecord(
                 id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
-                originalName: originalName ?? (input as NSString).lastPathComponent, created: Date(),
+                originalName: originalName ?? FileSystem.name(of: input), created: Date(),
                 softwareVersion: Software.version, inputFormat: format, inputSHA256: digest.hexadecimal,
                 inputBytes: digest.bytes, settings: settings, references: references)
             try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
