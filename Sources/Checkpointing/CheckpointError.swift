@@ -2,7 +2,7 @@
 /// in it and the remedy.
 public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure that callers tell apart.
-    public enum Code: Sendable, Equatable {
+    public enum Code: Sendable, Equatable, CaseIterable {
         /// The snapshot lacks the dataset or attribute that was asked for.
         case missing
         /// The dataset or attribute is of another type than was asked for.
@@ -21,8 +21,12 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
         case newerVersion
         /// The disk or the quota is full: free space and try again.
         case noSpace
-        /// The directory or file may not be read or written.
+        /// The directory or file may not be written.
         case permissionDenied
+        /// The directory or file may not be read.
+        case notReadable
+        /// The system is short of memory or of file descriptors for the moment: try again later.
+        case exhausted
         /// A library that is needed does not work.
         case unavailable
         /// Any other failure of the system or a library.

@@ -57,23 +57,27 @@ public struct CheckpointStore: Sendable {
     /// The newest generation that is intact, or nil if there is none at all. Removes left-over temporary files.
     ///
     /// - Returns: the snapshot, its file, and a sentence for every newer generation that had to be passed over.
-    /// - Throws: ``CheckpointError`` with code `damaged` if there are generations but none is intact, `newerVersion` if the
-    ///   newest was written by a newer program (which is no damage, and no reason to lose work), or a failure to list or
-    ///   read.
+    /// - Throws: ``CheckpointError`` with code `damaged` if there are generations and every one is damaged, `newerVersion` if
+    ///   the newest was written by a newer program (which is no damage, and no reason to lose work), or a failure to list
+    ///   or read: a generation that cannot be read now may be readable the next time.
     public func latest() throws(CheckpointError) -> (snapshot: Snapshot, path: String, warnings: [String])? {
         try DurableFile.removeTemporaries(in: directory, prefix: Self.prefix)
         var warnings: [String] = []
+        var unread: CheckpointError?
         for generation in try generations() {
             do throws(CheckpointError) {
                 return (try SnapshotFile.read(from: generation.path), generation.path, warnings)
             } catch {
                 switch error.code {
                 case .damaged, .wrongFormat, .inputOutput:
+                    // A bad sector costs a generation where the one before is good.
+                    if error.code == .inputOutput { unread = unread ?? error }
                     warnings.append("checkpoint of step \(generation.step) passed over: \(error.message)")
                 default: throw error
                 }
             }
         }
+        if let unread { throw unread }
         guard warnings.isEmpty else {
             throw CheckpointError(
                 .damaged,

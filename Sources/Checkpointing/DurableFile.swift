@@ -46,7 +46,7 @@ public enum DurableFile {
 
     /// The names in a directory, in no particular order.
     static func names(in directory: String) throws(CheckpointError) -> [String] {
-        guard let stream = opendir(directory) else { throw systemError("cannot list", directory) }
+        guard let stream = opendir(directory) else { throw systemError("cannot list", directory, reading: true) }
         defer { closedir(stream) }
         var names: [String] = []
         while true {
@@ -57,7 +57,7 @@ public enum DurableFile {
             }
             if name != ".", name != ".." { names.append(name) }
         }
-        guard errno == 0 else { throw systemError("cannot list", directory) }
+        guard errno == 0 else { throw systemError("cannot list", directory, reading: true) }
         return names
     }
 
@@ -137,13 +137,17 @@ package struct FileCalls: Sendable {
 }
 
 /// The error that `errno` stands for, its meaning decided here once.
-func systemError(_ what: String, _ path: String) -> CheckpointError {
+/// - Parameter reading: whether the call was to read, not to write.
+func systemError(_ what: String, _ path: String, reading: Bool = false) -> CheckpointError {
     let number = errno
     let reason = "\(path): \(what): \(String(cString: strerror(number)))"
     return switch number {
     case ENOSPC, EDQUOT: CheckpointError(.noSpace, "\(reason); free space and try again")
+    case EACCES where reading, EPERM where reading:
+        CheckpointError(.notReadable, "\(reason); check its owner and mode")
     case EACCES, EPERM, EROFS: CheckpointError(.permissionDenied, "\(reason); check the directory's owner and mode")
     case ENOENT, ENOTDIR: CheckpointError(.notFound, reason)
+    case EMFILE, ENFILE, ENOMEM, EAGAIN: CheckpointError(.exhausted, "\(reason); try again later")
     default: CheckpointError(.inputOutput, reason)
     }
 }

@@ -30,7 +30,7 @@ public enum SnapshotFile {
     /// - Parameters:
     ///   - format: the format that it must have.
     ///   - version: the newest version that the caller understands.
-    /// - Throws: ``CheckpointError`` with code `notFound`, `permissionDenied`, `inputOutput`, `damaged`, `wrongFormat` or
+    /// - Throws: ``CheckpointError`` with code `notFound`, `notReadable`, `exhausted`, `inputOutput`, `damaged`, `wrongFormat` or
     ///   `newerVersion`.
     public static func read(
         from path: String, format: String = checkpointFormat, version: Int = checkpointVersion
@@ -97,7 +97,7 @@ public enum SnapshotFile {
     ///
     /// A file with an end mark is verified first, because the HDF5 library can crash on damaged files.
     ///
-    /// - Throws: ``CheckpointError`` with code `notFound`, `permissionDenied`, `inputOutput`, `damaged`, or `wrongFormat` for
+    /// - Throws: ``CheckpointError`` with code `notFound`, `notReadable`, `exhausted`, `inputOutput`, `damaged`, or `wrongFormat` for
     ///   what is no HDF5 file.
     public static func tree(of path: String) throws(CheckpointError) -> HDF5Node {
         let ending = try contents(of: path, last: EndMark.byteCount)
@@ -122,7 +122,7 @@ public enum SnapshotFile {
     /// A file's bytes: all of them, or so many at its end.
     private static func contents(of path: String, last: Int? = nil) throws(CheckpointError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw systemError("cannot open", path) }
+        guard descriptor >= 0 else { throw systemError("cannot open", path, reading: true) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
             if let last {

@@ -1,7 +1,7 @@
 /// A schedule, a sampler or a network that cannot be used as it was asked for, in one sentence with the remedy.
 public struct DiffusionError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of failure.
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         /// A number of steps, a respacing or an eta out of range.
         case invalidSetting = "invalid_setting"
         /// A checkpoint that does not fit the run that it is to go on with.

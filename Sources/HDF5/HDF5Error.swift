@@ -1,7 +1,7 @@
 /// What went wrong with an HDF5 file: a code to branch on, and a sentence that names the file, the object and the remedy.
 public struct HDF5Error: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure that callers tell apart.
-    public enum Code: Sendable, Equatable {
+    public enum Code: Sendable, Equatable, CaseIterable {
         /// The file cannot be opened, or is no HDF5 file.
         case cannotOpen
         /// The group, dataset or attribute is not in the file.

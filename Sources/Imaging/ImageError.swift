@@ -15,9 +15,11 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         case tooLarge
         /// A valid image of a kind that is not handled here.
         case unsupported
-        /// The system refuses to let the file be read.
+        /// The file is there, but its permissions keep it from being read.
+        case notReadable
+        /// The system fails to read the file.
         case cannotRead
-        /// The system refuses to let the file be written.
+        /// The system refuses to let the file be written, or the image holds numbers that are not finite.
         case cannotWrite
         /// Two images (or kernels) cannot be measured against each other: their sizes differ, or they are too small.
         case notComparable
@@ -38,6 +40,9 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         self.path = path
         self.reason = reason
     }
+
+    /// The same failure, of a file that is known by another name.
+    public func named(_ name: String) -> ImageError { ImageError(code, name, reason) }
 }
 
 // The wording of every failure, in one place.
@@ -78,6 +83,10 @@ extension ImageError {
 
     static func cannotRead(_ path: String, _ systemReason: String) -> ImageError {
         ImageError(.cannotRead, path, "cannot be read: \(systemReason); check its permissions and the disk")
+    }
+
+    static func notReadable(_ path: String, _ systemReason: String) -> ImageError {
+        ImageError(.notReadable, path, "cannot be read: \(systemReason); check its permissions")
     }
 
     static func cannotWrite(_ path: String, _ systemReason: String) -> ImageError {

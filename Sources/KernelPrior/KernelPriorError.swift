@@ -1,7 +1,7 @@
 /// Why a kernel prior, a sampler or a kernel network could not be made or restored.
 public struct KernelPriorError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of error.
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         /// A setting is outside its allowed range.
         case invalidSetting
         /// A checkpoint does not fit the settings, or holds impossible values.

@@ -137,7 +137,7 @@ public struct MetropolisSampler: KernelSampler {
             let latent = prior.draw(categories[index % categories.count], from: &stream)
             let kernel = prior.kernel(of: latent)
             let value = loss.loss(of: kernel)
-            if value < best?.loss ?? .infinity || best == nil { best = (latent, kernel, value) }
+            if best.map({ value < $0.loss || $0.loss.isNaN }) ?? true { best = (latent, kernel, value) }
         }
         let moves = ChainMove.allCases.count
         let start = best ?? (KernelLatent(category: .gaussian, normals: [0, 0, 0, 0]), Tensor(shape: [0]), .infinity)
@@ -154,7 +154,7 @@ public struct MetropolisSampler: KernelSampler {
             let latent = prior.draw(category, from: &chains[index].stream)
             let kernel = prior.kernel(of: latent)
             let value = loss.loss(of: kernel)
-            guard draw == 0 || value < chains[index].loss else { continue }
+            guard draw == 0 || value < chains[index].loss || chains[index].loss.isNaN else { continue }
             chains[index].latent = latent
             chains[index].kernel = kernel
             chains[index].loss = value
@@ -189,7 +189,7 @@ public struct MetropolisSampler: KernelSampler {
             chains[index].loss = value
             chains[index].accepted[move.rawValue] += 1
         }
-        adapt(&chains[index], move, min(1, exp(min(logRatio, 0))))
+        adapt(&chains[index], move, logRatio.isNaN ? 0 : min(1, exp(min(logRatio, 0))))
     }
 
     private func chooseMove(_ chain: inout Chain) -> ChainMove {

@@ -1,7 +1,7 @@
 /// What can go wrong when a network is planned, run, or filled with parameters.
 public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
     /// The kind of failure, for callers that branch on it.
-    public enum Code: Sendable, Equatable {
+    public enum Code: Sendable, Equatable, CaseIterable {
         /// oneDNN refused a call; the message has its status.
         case backend
         /// The layers or sizes do not fit together.

@@ -13,6 +13,14 @@ public enum RestorationFactory {
         }
     }
 
+    /// The bytes that a restoration takes at its peak, for an input of these channels, rows and columns.
+    /// - Throws: as ``MemoryEstimate/bytes(height:width:)``.
+    public static func memoryBytes(
+        _ settings: RestorationSettings, channels: Int, height: Int, width: Int
+    ) throws -> Int {
+        try MemoryEstimate(settings, channels: channels).bytes(height: height, width: width)
+    }
+
     private static func makeDIPDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> DIPDKP {
         guard let snapshot else {
             return try DIPDKP(input: input.planes, settings: input.settings, oracleKernel: input.oracleKernel)

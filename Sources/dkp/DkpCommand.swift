@@ -8,18 +8,26 @@ struct DkpCommand: ParsableCommand {
         commandName: "dkp",
         abstract: "Restores low-resolution images whose blur is unknown.",
         discussion: """
-            Exit codes: 0 done; 64 usage; 65 bad input data; 66 no such input; 69 a library or the weights are not there; \
-            70 internal error; 73 cannot create output; 74 I/O error, or another process works on the job; \
-            75 stopped by a signal, checkpoint written, run again to go on; 77 a newer worker has taken the job over; \
-            78 bad settings.
+            To begin with:
+              dkp restore photo.png -o restored   restores one image here and now
+              dkp submit photo.png                hands it to the daemon
+              dkp status                          shows what the daemon has and does
             """,
         version: Software.version,
         subcommands: [
-            RestoreCommand.self, WorkCommand.self, DegradeCommand.self, EvaluateCommand.self, InspectCommand.self,
-            SampleCommand.self, SampleSceneCommand.self, StatusCommand.self, SubmitCommand.self, CancelCommand.self,
-            RetryCommand.self,
-            LogsCommand.self,
+            RestoreCommand.self, SubmitCommand.self, StatusCommand.self, LogsCommand.self, CancelCommand.self,
+            RetryCommand.self, InspectCommand.self, EvaluateCommand.self, DegradeCommand.self, SampleCommand.self,
+            SampleSceneCommand.self, WorkCommand.self,
         ])
+
+    /// What follows the help of the command itself.
+    private static let exitCodes = """
+        Exit codes:
+          0 done; 64 usage; 65 bad input data, or more than the memory there is; 66 no such input, or it may not be read;
+          69 a library, the weights or a newer version of the program is not there; 70 internal error;
+          73 cannot create output; 74 I/O error, or another process works on the job; 75 stopped by a signal, checkpoint
+          written, run again to go on; 77 a newer worker has taken the job over; 78 bad settings.
+        """
 
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.
     static func main() {
@@ -27,17 +35,42 @@ struct DkpCommand: ParsableCommand {
         do {
             command = try parseAsRoot()
         } catch {
-            exit(withError: error)
+            if let sentence = CommandNames.mistake(in: CommandLine.arguments.dropFirst()) {
+                Terminal.printError(
+                    "Error: \(sentence)\nUsage: dkp <subcommand>\n  See 'dkp --help' for the subcommands.")
+                exit(withError: ExitCode(ExitStatus.usage.rawValue))
+            }
+            answer(error)
         }
         do {
             try command.run()
         } catch  where error is ExitCode || exitCode(for: error) != .failure {
-            // The parser's own: help, the version and usage errors. Any other error counts as a failure to it.
-            exit(withError: error)
+            answer(error)
         } catch {
             let failure = Failure(StateOptions.asFailure(error))
             Terminal.printError("dkp: \(failure)")
             exit(withError: ExitCode(failure.exitCode))
         }
+    }
+
+    /// The parser's own answers: help, the version and usage errors. Any other error counts as a failure to it.
+    private static func answer(_ error: any Error) -> Never {
+        if fullMessage(for: error) == helpMessage() {
+            print(helpMessage() + "\n\n" + exitCodes)
+        } else {
+            exit(withError: error)
+        }
+        exit()
+    }
+}
+
+/// The names of the commands, for those who mistype one.
+enum CommandNames {
+    /// What is wrong if the first of the arguments is meant for a command and is none; nil otherwise.
+    static func mistake(in arguments: some Collection<String>) -> String? {
+        let names = DkpCommand.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard let first = arguments.first, !first.hasPrefix("-"), !names.contains(first) else { return nil }
+        let meant = Spelling.nearest(to: first, among: names).map { "; \($0) may be meant" } ?? ""
+        return "\"\(first)\" is no command\(meant)"
     }
 }

@@ -11,6 +11,8 @@ struct InspectCommand: ParsableCommand {
     var file: String
     @Flag(help: "Print JSON.")
     var json = false
+    @Flag(help: "List every dataset of a weights file too.")
+    var datasets = false
     @Flag(help: "Run the example that a weights file carries and compare the answer with the original's.")
     var runExample = false
     @Option(help: "The arithmetic of the example: auto, f32 or bf16.")
@@ -20,7 +22,7 @@ struct InspectCommand: ParsableCommand {
         let location = WeightsLocation(file)
         if runExample { return try compareExample(location) }
         let inspection = try FileInspection(location.path)
-        print(json ? try inspection.json() : inspection.words, terminator: json ? "" : "\n")
+        print(json ? try inspection.json() : inspection.words(listsDatasets: datasets), terminator: json ? "" : "\n")
         if inspection.isIntact == false { throw ExitCode(ExitStatus.badInput.rawValue) }
     }
 

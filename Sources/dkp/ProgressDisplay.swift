@@ -18,6 +18,9 @@ final class ProgressDisplay {
     /// Takes what the worker tells.
     func show(_ event: Worker.Event) {
         switch event {
+        case .outline(let text):
+            finishLine()
+            Terminal.printError(text)
         case .notice(let text):
             finishLine()
             Terminal.printError("note: \(text)")
@@ -28,9 +31,7 @@ final class ProgressDisplay {
             lastShown = now
             lastPhase = progress.phase
             if isInteractive {
-                // Cut to the terminal: a line that wraps could not be written over.
-                Terminal.write(
-                    "\r\u{1B}[K" + String(Self.bar(progress, width: Terminal.width).prefix(Terminal.width - 1)))
+                Terminal.write("\r\u{1B}[K" + Self.line(progress, columns: Terminal.width))
                 lineIsOpen = true
             } else {
                 Terminal.printError(Self.words(progress))
@@ -43,6 +44,16 @@ final class ProgressDisplay {
         if lineIsOpen { Terminal.write("\n") }
         lineIsOpen = false
     }
+
+    /// The live line for a terminal of so many columns: short enough that what is typed meanwhile, which the terminal shows
+    /// behind it ("^C"), wraps no line, as that could not be written over.
+    static func line(_ progress: JobProgress, columns: Int) -> String {
+        let columns = max(1, columns - 1 - roomForTyping)
+        return String(bar(progress, width: columns).prefix(columns))
+    }
+
+    /// Columns for three "^C".
+    private static let roomForTyping = 6
 
     static func words(_ progress: JobProgress) -> String {
         guard progress.total > 0 else { return progress.phase }

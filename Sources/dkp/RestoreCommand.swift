@@ -8,7 +8,10 @@ struct RestoreCommand: ParsableCommand {
         abstract: "Restores one image in the foreground.",
         discussion: """
             The state is kept in DIR/.job until the result is complete. After any interruption, the same command goes on \
-            where the last checkpoint was written.
+            where the last checkpoint was written; where the result is there already it says so and changes nothing.
+
+            Ctrl-C, SIGTERM or a closed terminal stop it with a checkpoint. A second signal changes nothing; a third, two \
+            seconds after the first or later, ends it at once, and the last complete checkpoint stands.
             """)
 
     @Argument(help: ArgumentHelp("The low-resolution image: PNG, JPEG or TIFF.", valueName: "IN"))
@@ -28,12 +31,20 @@ struct RestoreCommand: ParsableCommand {
 
     func run() throws {
         let stop = StopRequest()
-        try stop.requestOnSignals()
+        try stop.requestOnSignals(tell: Terminal.interject)
         let settings = try options.settings()
         var references: JobRecord.References?
         if reference != nil || referenceKernel != nil {
             references = JobRecord.References(
                 image: reference.map(absolutePath), kernel: referenceKernel.map(absolutePath))
+        }
+        if !restart, !force,
+            let report = try ForegroundJob.finishedReport(
+                input: input, output: output, settings: settings, references: references)
+        {
+            print("\(output): done already, nothing is changed (--force does it again)")
+            print(Self.words(report, output: output))
+            return
         }
         let foreground = try ForegroundJob(
             input: input, output: output, settings: settings, references: references, restart: restart, force: force)
@@ -42,9 +53,12 @@ struct RestoreCommand: ParsableCommand {
         let display = ProgressDisplay()
         let outcome: Worker.Outcome
         do {
-            outcome = try Worker(foreground.job, stop: stop, observe: display.show).run()
+            outcome = try Worker(foreground.job, stop: stop, inputName: input, observe: display.show).run()
         } catch {
             display.finishLine()
+            // What another worker holds is not ours to remove.
+            let codes: [RestorationError.Code] = [.busy, .superseded]
+            if !codes.map(\.rawValue).contains(error.code) { try? foreground.discardUnbegun() }
             throw error
         }
         display.finishLine()

@@ -17,6 +17,9 @@ enum Terminal {
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 
+    /// Writes a line in the place of a live one, which is written anew afterwards.
+    static let interject: @Sendable (String) -> Void = { write((isInteractive ? "\r\u{1B}[K" : "") + $0 + "\n") }
+
     /// Writes a line.
     static func printError(_ text: String) { write(text + "\n") }
 }

@@ -5,7 +5,10 @@ struct WorkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "work",
         abstract: "Does the work of one job directory, as the daemon's workers do.",
-        discussion: "It may be stopped or killed at any time and run again; the result is JOBDIR/result.")
+        discussion: """
+            It may be stopped or killed at any time and run again; the result is JOBDIR/result. SIGTERM, SIGINT and SIGHUP \
+            stop it with a checkpoint.
+            """)
 
     @Argument(help: ArgumentHelp("The job directory.", valueName: "JOBDIR"))
     var directory: String
@@ -17,7 +20,7 @@ struct WorkCommand: ParsableCommand {
 
     func run() throws {
         let stop = StopRequest()
-        try stop.requestOnSignals()
+        try stop.requestOnSignals(tell: Terminal.interject)
         let job = try JobDirectory.open(directory)
         let display = ProgressDisplay()
         let outcome: Worker.Outcome

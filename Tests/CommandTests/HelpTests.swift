@@ -1,3 +1,4 @@
+import Foundation
 import Restoration
 import TestSupport
 import Testing
@@ -58,6 +59,23 @@ import Testing
             #expect(run.errors == "", "\(form)")
             for word in command.words { #expect(run.output.contains(word), "\(form) does not tell of \(word)") }
         }
+    }
+
+    @Test func `the help begins with what to type first and ends with the exit codes`() throws {
+        let help = try Self.run("dkp", ["--help"]).output
+        let order = ["dkp restore photo.png", "dkp submit", "dkp status", "SUBCOMMANDS", "Exit codes", "78"].map {
+            help.range(of: $0)?.lowerBound
+        }
+        #expect(
+            order.allSatisfy { $0 != nil } && order.compactMap { $0 }.sorted() == order.compactMap { $0 }, "\(help)")
+    }
+
+    @Test(arguments: [("restor", "restore"), ("stauts", "status"), ("sumbit", "submit"), ("hlep", "help")])
+    func `a mistyped command is told the nearest`(_ typed: String, _ meant: String) throws {
+        let run = try Self.run("dkp", [typed, "x.png", "--output", "y"])
+        #expect(run.status == 64 && run.output == "")
+        #expect(run.errors.contains("\"\(typed)\" is no command; \(meant) may be meant"), "\(run.errors)")
+        #expect(run.errors.contains("Usage"))
     }
 
     @Test func `dkp alone shows its help`() throws {

@@ -16,8 +16,13 @@ enum Program {
 
     /// Starts a program, `dkp` unless told otherwise; its output goes to files in `directory`.
     static func start(_ arguments: [String], of program: String = "dkp", in directory: String) throws -> Process {
+        try start(arguments, at: try path(program), in: directory)
+    }
+
+    /// Starts the program of a path.
+    static func start(_ arguments: [String], at program: String, in directory: String) throws -> Process {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: try path(program))
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         // Idle threads of several programs on the same cores must not spin against each other.
@@ -41,6 +46,13 @@ enum Program {
         return Finished(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
             output: try text("output"), errors: try text("errors"))
+    }
+
+    /// Runs `dkp` as a user to whom permissions apply: the superuser may read and write everything.
+    static func withoutPrivileges(_ arguments: [String], in directory: String) throws -> Finished {
+        if getuid() != 0 { return try finish(start(arguments, in: directory), in: directory) }
+        let bare = ["--bounding-set", "-all", "--inh-caps", "-all", try path("dkp")]
+        return try finish(start(bare + arguments, at: "/usr/bin/setpriv", in: directory), in: directory)
     }
 
     /// Runs `dkp` in a directory.

@@ -105,12 +105,11 @@ struct Damage: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: [0, 2])
-    func `with checkpoints of an older or newer format version begins again, and says so`(_ version: Int) throws {
+    @Test func `with checkpoints of no format version begins again, and says so`() throws {
         try withStoppedJob { job, expected in
             for generation in try CheckpointStore(directory: job.path).generations() {
                 let snapshot = try SnapshotFile.read(from: generation.path)
-                try SnapshotFile.write(snapshot, to: generation.path, version: version)
+                try SnapshotFile.write(snapshot, to: generation.path, version: 0)
             }
             #expect(try toyWorker(job).run() == .finished)
             #expect(try text(job.logPath).contains("starting again from the input"))

@@ -156,7 +156,7 @@ import Testing
             let job = try makeJob(in: folder, settings: settings)
             func worker(_ sha256: String, stop: StopRequest) -> Worker {
                 Worker(
-                    job, stop: stop,
+                    job, stop: stop, memory: nil,
                     makeProcess: { input, snapshot in
                         let model = model(try IgnorantPredictor(), size: 20, sha256: sha256)
                         guard let snapshot else {

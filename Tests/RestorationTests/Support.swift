@@ -41,7 +41,7 @@ func toyWorker(
     willAdvance: @escaping (Int) throws -> Void = { _ in }
 ) -> Worker {
     Worker(
-        job, stop: stop, lease: lease,
+        job, stop: stop, lease: lease, memory: nil,
         makeProcess: { input, snapshot in
             let process = try ToyProcess(input, resuming: snapshot)
             process.willAdvance = willAdvance

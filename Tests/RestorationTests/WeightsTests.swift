@@ -73,7 +73,7 @@ import Testing
                 "model #first: guided-diffusion, 15 parameters in 2 arrays, float32", "trained on: paintings",
                 "licence: CC0", "config: {\"image_size\": 32}", "model #second: diffusers-unet2d",
             ] {
-                #expect(inspection.words.contains(words), "\(inspection.words)")
+                #expect(inspection.words().contains(words), "\(inspection.words())")
             }
         }
     }

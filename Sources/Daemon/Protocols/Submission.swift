@@ -49,7 +49,7 @@ package struct Submission {
     /// - Returns: its place there, which it leaves when the daemon takes it.
     /// - Throws: ``RestorationError``, ``FileSystemError`` or ``FileError``; nothing is left in the inbox then.
     package func submit(_ file: String, settings: String?) throws -> FilePath {
-        let name = (file as NSString).lastPathComponent
+        let name = FileSystem.name(of: file)
         let temporary = folder.inbox.appending(".dkp-submit-\(getpid())-\(UInt32.random(in: .min ... .max))")
         do {
             let writer = try FileWriter(creating: temporary.string)

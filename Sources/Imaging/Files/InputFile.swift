@@ -12,7 +12,11 @@ struct InputFile: ~Copyable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
-            throw code == ENOENT || code == ENOTDIR ? .notFound(path) : .cannotRead(path, systemReason(code))
+            throw switch code {
+            case ENOENT, ENOTDIR: .notFound(path)
+            case EACCES, EPERM: .notReadable(path, systemReason(code))
+            default: .cannotRead(path, systemReason(code))
+            }
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

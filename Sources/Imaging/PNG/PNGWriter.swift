@@ -21,9 +21,13 @@ extension Image {
     /// The image as a PNG file: gray or RGB, with alpha where there is an alpha plane, of ``bitDepth`` bits, with the
     /// metadata. Samples are clamped to [0, 1] and rounded to the nearest level.
     ///
-    /// - Throws: ``ImageError`` with code `tooLarge` where memory is short, `unsupported` where libpng refuses.
+    /// - Throws: ``ImageError`` with code `tooLarge` where memory is short, `unsupported` where libpng refuses,
+    ///   `cannotWrite` for samples that are not finite, which no level stands for.
     public func pngData() throws(ImageError) -> [UInt8] {
         let name = "PNG data"
+        guard colour.isFinite, alpha?.isFinite ?? true else {
+            throw ImageError(.cannotWrite, name, "the image holds numbers that are not finite; nothing is written")
+        }
         guard width <= 0x7FFF_FFFF, height <= 0x7FFF_FFFF else {
             throw .tooLarge(name, "the image is \(width) x \(height) pixels", limit: "the format, 2^31 - 1 a side")
         }

@@ -52,6 +52,9 @@ final class ParameterStore {
         arena = try Arena(byteCount: (count + (training ? 3 * trainableCount : 0)) * MemoryLayout<Float>.stride)
     }
 
+    /// The bytes of values, gradients and moments.
+    var byteCount: Int { arena.byteCount }
+
     /// Whether the values of a parameter are here.
     func keeps(_ index: Int) -> Bool { keepsWeights || !descriptions[index].isWeight }
 

@@ -96,7 +96,7 @@ public final class DIPDKP: RestorationProcess {
         let losses = dataTerm.evaluate(
             image: network.result, kernel: kernel, usesSimilarity: usesSimilarity, imageGradient: &imageGradient,
             kernelGradient: &kernelGradient)
-        if estimator.trainsNetwork {
+        if estimator.trainsNetwork, losses.total.isFinite {
             estimator.follow(dataGradient: &kernelGradient)
             if (step + 1) % settings.stepsPerKernelUpdate == 0 { estimator.stepNetwork() }
         }
@@ -104,25 +104,41 @@ public final class DIPDKP: RestorationProcess {
             average.add(network.result, loss: losses.meanSquaredError)
         }
         best.offer(network.result, kernel, loss: losses.meanSquaredError, step: step)
-        try network.backward(imageGradient)
-        network.adamStep(rate: settings.imageRate(at: step))
         defer { step += 1 }
+        // Gradients that are not finite would only spoil the parameters as well.
+        if losses.total.isFinite {
+            try network.backward(imageGradient)
+            network.adamStep(rate: settings.imageRate(at: step))
+        }
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,
             phase: usesSimilarity ? "SSIM" : "MSE")
     }
 
-    /// The restored image and kernel at present: the average of the last outputs where there is one.
+    /// The restored image and kernel at present: the average of the last outputs where there is one; the best output where
+    /// the network has diverged.
+    /// - Throws: ``RestorationError`` with code `notFinite` if no output ever was finite.
     public func estimate() throws -> RestorationEstimate {
-        guard let image = average.image else {
+        let image: Tensor<Float>
+        // Asked so that a loss that is not a number counts as divergence.
+        var isSound = true
+        if let mean = average.image {
+            image = mean
+            isSound = average.lossSum / Double(average.count) <= Self.divergence * best.loss
+        } else {
             try network.forward()
-            return RestorationEstimate(image: network.result, kernel: kernel, kernelCategory: estimator.category)
+            image = network.result
         }
-        if average.lossSum / Double(average.count) > Self.divergence * best.loss {
-            return RestorationEstimate(
-                image: best.image, kernel: best.kernel, kernelCategory: estimator.category,
-                note: "the image network diverged after step \(best.step + 1): the result is that step's output")
+        if isSound, image.isFinite, kernel.isFinite {
+            return RestorationEstimate(image: image, kernel: kernel, kernelCategory: estimator.category)
         }
-        return RestorationEstimate(image: image, kernel: kernel, kernelCategory: estimator.category)
+        guard best.loss.isFinite else {
+            throw RestorationError(
+                .notFinite, "the image network gave numbers that are not finite at every step",
+                remedy: "try another seed, or precision f32")
+        }
+        return RestorationEstimate(
+            image: best.image, kernel: best.kernel, kernelCategory: estimator.category,
+            note: "the image network diverged after step \(best.step + 1): the result is that step's output")
     }
 }

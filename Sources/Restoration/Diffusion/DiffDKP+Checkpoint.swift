@@ -45,8 +45,8 @@ extension DiffDKP {
     private func restore(from snapshot: Snapshot) throws {
         let (saved, own) = (try snapshot.string("diffusion/schedule"), try scheduleText())
         guard saved == own else {
-            throw RestorationError(
-                .badInput, "\(snapshot.origin): the schedule \(saved) is not that of this run, \(own)")
+            throw DiffusionError(
+                .unusableCheckpoint, "\(snapshot.origin): the schedule \(saved) is not that of this run, \(own)")
         }
         let step = try snapshot.int("diffusion/step")
         guard (0...totalSteps).contains(step) else {

@@ -98,6 +98,7 @@ public final class DiffDKP: RestorationProcess {
     public var kernel: Tensor<Float> { estimator.kernel }
 
     /// One step of Algorithm 3.
+    /// - Throws: ``RestorationError`` with code `notFinite`; what the network throws.
     public func advance() throws -> StepRecord {
         let level = totalSteps - 1 - step
         let prediction = try NoisePrediction(of: noisy, at: schedule.timesteps[level], by: predictor, label: label)
@@ -112,6 +113,12 @@ public final class DiffDKP: RestorationProcess {
             image, kernel: kernel, weight: settings.weight(atNoiseLevel: schedule.noiseLevel(at: level)))
         degradation.apply(image: consistent, kernel: kernel, into: &blurred)
         let imageLoss = meanSquaredError(blurred, observed)
+        // What comes of such an image is of the same kind, to the end.
+        guard imageLoss.isFinite, kernelLoss.isFinite else {
+            throw RestorationError(
+                .notFinite, "step \(step + 1) of the reverse process came to numbers that are not finite",
+                remedy: "try another seed, or precision f32")
+        }
 
         noisy = schedule.previousImage(
             from: noisy, clean: canvas.filled(with: consistent.map { 2 * $0 - 1 }), prediction, at: level,

@@ -3,7 +3,7 @@ import Diffusion
 extension DiffusionModel {
     /// Opens a weights file: the one place where the product meets the networks.
     /// - Parameter precision: that of the network.
-    /// - Throws: ``RestorationError`` with code `unavailable` if the file is not there, `badInput` if the model is none for
+    /// - Throws: ``RestorationError`` with code `weightsNotFound` if the file is not there, `badInput` if the model is none for
     ///   this program; `WeightsError` for what is wrong with the file.
     public init(_ location: WeightsLocation, precision: RestorationSettings.Precision) throws {
         try location.requireFile()

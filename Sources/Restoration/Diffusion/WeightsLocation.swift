@@ -40,7 +40,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Checks that there is a file.
-    /// - Throws: ``RestorationError`` with code `unavailable` that lists what the folder has.
+    /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has.
     func requireFile() throws(RestorationError) {
         guard !FileSystem.exists(path) else { return }
         let folder = FileSystem.parent(of: path)
@@ -54,7 +54,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
         } else {
             remedy = "there is no folder \(folder) either"
         }
-        throw RestorationError(.unavailable, "\(path): no such weights file", remedy: remedy)
+        throw RestorationError(.weightsNotFound, "\(path): no such weights file", remedy: remedy)
     }
 }
 

@@ -17,10 +17,18 @@ struct CheckpointHeader {
         snapshot.setAttribute("total_steps", totalSteps)
     }
 
-    /// Why the state in a snapshot cannot be continued by this program for this job; nil if it can.
+    /// Why the state in a snapshot is none that this job can go on from; nil if it is one.
+    /// - Throws: ``RestorationError`` with code `unavailable` for one that a newer version of the program can go on from;
+    ///   `CheckpointError` for one that lacks the header.
     func obstacle(to snapshot: Snapshot) throws -> String? {
         let version = try snapshot.string("software_version")
         if version != Software.version {
+            guard Software.isOlder(version) else {
+                throw RestorationError(
+                    .unavailable,
+                    "\(snapshot.origin) was written by version \(version) of the program, this is \(Software.version)",
+                    remedy: "go on with that version, or remove the checkpoints to begin anew")
+            }
             return "it was written by version \(version) of the program, this is \(Software.version)"
         }
         if try snapshot.string("input_sha256") != job.record.inputSHA256 { return "it belongs to another input" }

@@ -15,9 +15,9 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case usage = 64
     /// Bad input data.
     case badInput = 65
-    /// No such input.
+    /// No such input, or it may not be read.
     case noInput = 66
-    /// A library or the weights are not there.
+    /// A library, the weights or a newer version of the program is not there.
     case unavailable = 69
     /// An internal error.
     case internalError = 70
@@ -73,7 +73,8 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
         case let error as FileSystemError: self.init(error.code.rawValue, error.description, error.code.exitStatus)
         case let error as KernelPriorError:
             self.init(error.code.rawValue, error.description, error.code.exitStatus)
-        case let error as ImageError: self.init(error.code.rawValue.snakeCased, error.description, error.exitStatus)
+        case let error as ImageError:
+            self.init(error.code.rawValue.snakeCased, error.description, error.code.exitStatus)
         case let error as CheckpointError:
             self.init("checkpoint_\(error.code)".snakeCased, error.message, error.code.exitStatus)
         case let error as HDF5Error: self.init("hdf5_\(error.code)".snakeCased, error.message, error.code.exitStatus)
@@ -90,13 +91,14 @@ public struct Failure: Error, Sendable, Codable, Equatable, CustomStringConverti
 }
 
 extension RestorationError.Code {
-    var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .usage: .usage
         case .badInput: .badInput
         case .noInput: .noInput
-        case .unavailable: .unavailable
-        case .internalError: .internalError
+        case .unavailable, .weightsNotFound: .unavailable
+        case .needsTooMuchMemory: .badInput
+        case .internalError, .notFinite: .internalError
         case .cannotCreate: .cannotCreate
         case .inputOutput: .inputOutput
         // Another worker is at it: nothing is wrong with the job, try again later.
@@ -108,10 +110,10 @@ extension RestorationError.Code {
 }
 
 extension FileSystemError.Code {
-    var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
-        case .notFound: .noInput
-        case .notRegular: .badInput
+        case .notFound, .notReadable: .noInput
+        case .notRegular, .tooLarge: .badInput
         case .exists, .cannotCreate: .cannotCreate
         case .noSpace, .inputOutput: .inputOutput
         }
@@ -119,7 +121,7 @@ extension FileSystemError.Code {
 }
 
 extension KernelPriorError.Code {
-    var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .invalidSetting: .badSettings
         case .unusableCheckpoint: .badInput
@@ -128,7 +130,7 @@ extension KernelPriorError.Code {
 }
 
 extension DiffusionError.Code {
-    fileprivate var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .invalidSetting: .badSettings
         case .unusableCheckpoint, .unusableNetwork: .badInput
@@ -136,10 +138,10 @@ extension DiffusionError.Code {
     }
 }
 
-extension ImageError {
-    fileprivate var exitStatus: ExitStatus {
-        switch code {
-        case .notFound: .noInput
+extension ImageError.Code {
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .notFound, .notReadable: .noInput
         case .notAnImage, .truncated, .corrupt, .tooLarge, .unsupported, .notComparable: .badInput
         case .cannotRead: .inputOutput
         case .cannotWrite: .cannotCreate
@@ -148,20 +150,20 @@ extension ImageError {
 }
 
 extension CheckpointError.Code {
-    fileprivate var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
-        case .missing, .wrongType, .wrongShape, .damaged, .wrongFormat, .newerVersion: .badInput
-        case .notFound: .noInput
+        case .missing, .wrongType, .wrongShape, .damaged, .wrongFormat: .badInput
+        case .notFound, .notReadable: .noInput
         case .permissionDenied: .cannotCreate
-        case .unavailable: .unavailable
-        case .noSpace, .inputOutput: .inputOutput
+        case .unavailable, .newerVersion: .unavailable
+        case .noSpace, .exhausted, .inputOutput: .inputOutput
         case .invalidPath: .internalError
         }
     }
 }
 
 extension HDF5Error.Code {
-    fileprivate var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .cannotOpen, .notFound, .wrongType, .tooLarge, .unsupported, .readFailed: .badInput
         case .writeFailed: .inputOutput
@@ -171,7 +173,7 @@ extension HDF5Error.Code {
 }
 
 extension WeightsError.Code {
-    fileprivate var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .notFound: .unavailable
         case .damaged, .wrongFormat, .badConfiguration, .missing, .unexpected, .wrongShape: .badInput
@@ -180,7 +182,7 @@ extension WeightsError.Code {
 }
 
 extension NeuralNetworkError.Code {
-    fileprivate var exitStatus: ExitStatus {
+    package var exitStatus: ExitStatus {
         switch self {
         case .backend, .memory: .unavailable
         case .shape, .parameter: .internalError

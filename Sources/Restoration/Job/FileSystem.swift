@@ -4,7 +4,7 @@ import Foundation
 package enum FileSystem {
     /// Creates a directory; its parent must be there.
     package static func makeDirectory(_ path: String) throws(FileSystemError) {
-        if mkdir(path, 0o777) != 0 { throw .system(path, "created") }
+        if mkdir(path, 0o777) != 0 { throw .system(.writing, path, "created") }
     }
 
     /// Creates a directory and the missing ones above it; one that is there already is fine.
@@ -12,12 +12,12 @@ package enum FileSystem {
         if mkdir(path, 0o777) == 0 { return }
         let reason = errno
         if reason == EEXIST, isDirectory(path) { return }
-        let parent = (path as NSString).deletingLastPathComponent
-        guard reason == ENOENT, !parent.isEmpty, parent != path else {
-            throw .system(path, "created as a directory", errno: reason)
+        let parent = parent(of: path)
+        guard reason == ENOENT, !path.isEmpty, parent != path, parent != "." else {
+            throw .system(.writing, path, "created as a directory", errno: reason)
         }
         try makeDirectories(parent)
-        if mkdir(path, 0o777) != 0, errno != EEXIST { throw .system(path, "created") }
+        if mkdir(path, 0o777) != 0, errno != EEXIST { throw .system(.writing, path, "created") }
     }
 
     /// Whether there is a directory of that name (a link to one counts).
@@ -35,16 +35,19 @@ package enum FileSystem {
     /// Renames within one file system, replacing a file of the new name.
     package static func rename(_ path: String, to newPath: String) throws(FileSystemError) {
         if Foundation.rename(path, newPath) != 0 {
-            throw .system(errno == ENOENT ? path : newPath, "put in place")
+            let reason = errno
+            throw reason == ENOENT && !exists(path)
+                ? .system(.reading, path, "renamed", errno: reason)
+                : .system(.writing, newPath, "put in place", errno: reason)
         }
     }
 
     /// Makes the names in a directory survive a power cut.
     package static func synchroniseDirectory(_ path: String) throws(FileSystemError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system(path, "opened") }
+        guard descriptor >= 0 else { throw .system(.writing, path, "opened") }
         defer { close(descriptor) }
-        if fsync(descriptor) != 0 { throw .system(path, "synchronised") }
+        if fsync(descriptor) != 0 { throw .system(.writing, path, "synchronised") }
     }
 
     /// Removes a file or a whole directory; one that is not there is fine.
@@ -59,13 +62,13 @@ package enum FileSystem {
 
     /// The names in a directory, sorted.
     package static func names(in directory: String) throws(FileSystemError) -> [String] {
-        guard let handle = opendir(directory) else { throw .system(directory, "listed") }
+        guard let handle = opendir(directory) else { throw .system(.reading, directory, "listed") }
         defer { closedir(handle) }
         var names: [String] = []
         while true {
             errno = 0
             guard let entry = readdir(handle) else {
-                if errno != 0 { throw .system(directory, "listed") }
+                if errno != 0 { throw .system(.reading, directory, "listed") }
                 return names.sorted()
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
@@ -80,7 +83,7 @@ package enum FileSystem {
         var bytes: [UInt8] = []
         try readChunks(path) { chunk in
             guard bytes.count + chunk.count <= limit else {
-                throw FileSystemError(.inputOutput, path, "is larger than the \(limit) bytes that such a file may have")
+                throw FileSystemError(.tooLarge, path, "is larger than the \(limit) bytes that such a file may have")
             }
             bytes.append(contentsOf: chunk)
         }
@@ -91,27 +94,33 @@ package enum FileSystem {
     /// - Parameters:
     ///   - followingLinks: false refuses a symbolic link, as for files from strangers.
     ///   - limit: how many bytes are read at most.
+    ///   - largest: how many bytes the file may have: one with more is refused before any is read.
     package static func readChunks(
-        _ path: String, followingLinks: Bool = true, limit: Int = .max, _ body: (ArraySlice<UInt8>) throws -> Void
+        _ path: String, followingLinks: Bool = true, limit: Int = .max, largest: Int = .max,
+        _ body: (ArraySlice<UInt8>) throws -> Void
     ) throws {
         // Non-blocking: opening a FIFO must not wait for its writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW))
-        guard descriptor >= 0 else { throw FileSystemError.system(path, "read") }
+        guard descriptor >= 0 else { throw FileSystemError.system(.reading, path, "read") }
         defer { close(descriptor) }
         var information = stat()
-        guard fstat(descriptor, &information) == 0 else { throw FileSystemError.system(path, "read") }
+        guard fstat(descriptor, &information) == 0 else { throw FileSystemError.system(.reading, path, "read") }
         guard information.st_mode & S_IFMT == S_IFREG else {
             throw FileSystemError(.notRegular, path, "is not a regular file; give the file itself")
         }
+        let size = Int(information.st_size)
+        guard size <= largest else {
+            throw FileSystemError(.tooLarge, path, "has \(size) bytes, above the limit of \(largest) bytes")
+        }
         // A small file needs no large buffer; one byte more tells its end.
-        var buffer = [UInt8](repeating: 0, count: max(1, min(1 << 20, Int(information.st_size) + 1, limit)))
+        var buffer = [UInt8](repeating: 0, count: max(1, min(min(1 << 20, size) + 1, limit)))
         var left = limit
         while left > 0 {
             let count = buffer.withUnsafeMutableBytes {
                 Foundation.read(descriptor, $0.baseAddress, min($0.count, left))
             }
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw FileSystemError.system(path, "read") }
+            guard count >= 0 else { throw FileSystemError.system(.reading, path, "read") }
             if count == 0 { return }
             left -= count
             try body(buffer[..<count])
@@ -125,9 +134,11 @@ package enum FileSystem {
     package static func replace(
         _ path: String, with bytes: some Collection<UInt8>, durably: Bool, by workshop: String? = nil
     ) throws(FileSystemError) {
-        let name = (path as NSString).lastPathComponent
+        let name = name(of: path)
         let directory = parent(of: path)
         let temporary = "\(workshop ?? directory)/.\(name).\(getpid()).tmp"
+        // What a killed process of the same number left, or what somebody else put there.
+        unlink(temporary)
         let writer = try FileWriter(creating: temporary)
         do {
             try writer.write(Array(bytes)[...])
@@ -140,10 +151,46 @@ package enum FileSystem {
         if durably { try synchroniseDirectory(directory) }
     }
 
+    /// Makes sure that there is a regular file that may be read.
+    static func requireReadable(_ path: String) throws {
+        do {
+            try readChunks(path, limit: 0) { _ in }
+        } catch let error as FileSystemError where error.code == .notFound {
+            throw FileSystemError(.notFound, path, "no such file; check the path")
+        }
+    }
+
+    /// Refuses what was opened for writing and is no regular file.
+    static func requireRegular(_ descriptor: Int32, _ path: String) throws(FileSystemError) {
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw .system(.writing, path, "written") }
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.cannotCreate, path, "is not a regular file; move it away")
+        }
+    }
+
     /// The directory that a path is in, "." for a bare name.
     package static func parent(of path: String) -> String {
-        let parent = (path as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+        let path = withoutTrailingSlashes(path)
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        let parent = withoutTrailingSlashes(path[..<slash])
+        return parent.isEmpty ? "/" : String(parent)
+    }
+
+    /// The last part of a path, "/" for the root.
+    package static func name(of path: String) -> String {
+        let path = withoutTrailingSlashes(path)
+        return path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) }
+            ?? String(path)
+    }
+
+    /// By bytes: Foundation's own way with paths ends the process on some, such as "a".
+    private static func withoutTrailingSlashes(_ path: some StringProtocol) -> Substring {
+        var rest = Substring(path)
+        while rest.utf8.count > 1, rest.utf8.last == UInt8(ascii: "/") {
+            rest = Substring(rest.utf8.dropLast())
+        }
+        return rest
     }
 
     /// The path from the root, "." and ".." resolved, links not.
@@ -168,9 +215,11 @@ package struct FileWriter: ~Copyable {
     }
 
     private init(_ path: String, _ flags: Int32) throws(FileSystemError) {
-        descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0o666)
+        // Non-blocking: opening a FIFO must not wait for its reader.
+        descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o666)
         self.path = path
-        if descriptor < 0 { throw .system(path, "written") }
+        if descriptor < 0 { throw .system(.writing, path, "written") }
+        try FileSystem.requireRegular(descriptor, path)
     }
 
     deinit {
@@ -182,12 +231,12 @@ package struct FileWriter: ~Copyable {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw .system(path, "written") }
+            guard count >= 0 else { throw .system(.writing, path, "written") }
             rest = rest.dropFirst(count)
         }
     }
 
     package borrowing func synchronise() throws(FileSystemError) {
-        if fsync(descriptor) != 0 { throw .system(path, "synchronised") }
+        if fsync(descriptor) != 0 { throw .system(.writing, path, "synchronised") }
     }
 }

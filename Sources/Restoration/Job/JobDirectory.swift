@@ -84,7 +84,7 @@ public struct JobDirectory: Sendable, Equatable {
                 }
             let record = JobRecord(
                 id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
-                originalName: originalName ?? (input as NSString).lastPathComponent, created: Date(),
+                originalName: originalName ?? FileSystem.name(of: input), created: Date(),
                 softwareVersion: Software.version, inputFormat: format, inputSHA256: digest.hexadecimal,
                 inputBytes: digest.bytes, settings: settings, references: references)
             try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
@@ -189,12 +189,13 @@ public struct JobDirectory: Sendable, Equatable {
         return ImageFormat(signature: head)
     }
 
+    /// The SHA-256 of a file of at most `largest` bytes.
     package static func digest(
-        of path: String, followingLinks: Bool = true
+        of path: String, followingLinks: Bool = true, largest: Int = .max
     ) throws -> (hexadecimal: String, bytes: Int) {
         let digest = try SHA256()
         var bytes = 0
-        try FileSystem.readChunks(path, followingLinks: followingLinks) { chunk in
+        try FileSystem.readChunks(path, followingLinks: followingLinks, largest: largest) { chunk in
             bytes += chunk.count
             digest.update(chunk)
         }

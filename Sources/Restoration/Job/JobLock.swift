@@ -49,10 +49,11 @@ struct JobLock: ~Copyable {
     /// - Throws: ``RestorationError`` with code `busy`, naming the holder; ``FileSystemError``.
     init(_ job: JobDirectory) throws {
         let path = job.lockPath
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
-        guard descriptor >= 0 else { throw FileSystemError.system(path, "opened") }
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
+        guard descriptor >= 0 else { throw FileSystemError.system(.writing, path, "opened") }
+        try FileSystem.requireRegular(descriptor, path)
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw FileSystemError.system(path, "locked") }
+            guard errno == EWOULDBLOCK else { throw FileSystemError.system(.writing, path, "locked") }
             let bytes = (try? FileSystem.read(path, limit: 4096)) ?? []
             let holder = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             throw RestorationError(
@@ -61,7 +62,7 @@ struct JobLock: ~Copyable {
         }
         let holder = Array("process \(getpid()) on \(ProcessInfo.processInfo.hostName), \(JobLog.timeStamp())\n".utf8)
         guard ftruncate(descriptor, 0) == 0, write(descriptor, holder, holder.count) == holder.count else {
-            throw FileSystemError.system(path, "written")
+            throw FileSystemError.system(.writing, path, "written")
         }
     }
 

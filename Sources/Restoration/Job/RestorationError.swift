@@ -1,7 +1,7 @@
 /// Why a job or a command cannot go on, in one sentence that says what, where and what to do.
 public struct RestorationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of failure; its raw value is what `error.json` carries.
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         /// A command line that makes no sense.
         case usage
         /// Data that cannot be used: not an image, a damaged file, files that do not fit together.
@@ -10,6 +10,12 @@ public struct RestorationError: Error, Sendable, Equatable, CustomStringConverti
         case noInput = "no_input"
         /// A library, a weights file or a capability that is not there.
         case unavailable
+        /// A weights file that is not there.
+        case weightsNotFound = "weights_not_found"
+        /// More memory than the machine or the limits have: known before the work begins.
+        case needsTooMuchMemory = "needs_too_much_memory"
+        /// The computation came to numbers that are not finite.
+        case notFinite = "not_finite"
         /// A fault of this program.
         case internalError = "internal_error"
         /// Something stands where a result is to be written, or it may not be written there.

@@ -18,7 +18,7 @@ public struct RestorationInput: Sendable {
     }
 }
 
-/// Makes a process at its beginning, or resumes one from a snapshot. Whatever the second throws makes the worker begin
-/// anew.
+/// Makes a process at its beginning, or resumes one from a snapshot. An error that tells of a snapshot that does not fit
+/// (see `Resumption`) makes the worker begin anew; any other ends the run.
 public typealias RestorationProcessFactory = (_ input: RestorationInput, _ snapshot: Snapshot?) throws
     -> any RestorationProcess

@@ -20,6 +20,10 @@ final class WorkSession {
     private let references: ReferenceData
     private let input: RestorationInput
     private let makeProcess: RestorationProcessFactory
+    /// The image as its user calls it.
+    private let name: String
+    /// The memory that the work will take at its peak; nil where nobody tells.
+    private let memoryBytes: Int?
 
     private var trace = RestorationTrace()
     private var runs: [JobRun]
@@ -27,10 +31,12 @@ final class WorkSession {
     private var lastReport: ContinuousClock.Instant?
 
     init(
-        _ job: JobDirectory, hold: consuming JobHold, stop: StopRequest, limits: ImageLimits,
-        makeProcess: @escaping RestorationProcessFactory, observe: @escaping (Worker.Event) -> Void
+        _ job: JobDirectory, named name: String, hold: consuming JobHold, stop: StopRequest, limits: ImageLimits,
+        memory: MemoryEstimator?, makeProcess: @escaping RestorationProcessFactory,
+        observe: @escaping (Worker.Event) -> Void
     ) throws {
         self.job = job
+        self.name = name
         lease = hold.lease
         self.hold = hold
         self.stop = stop
@@ -43,12 +49,14 @@ final class WorkSession {
         // Before anything computes: the count fixes how sums are split, and oneDNN reads it when it plans.
         if let threads = settings.threads { dkp_set_thread_count(Int32(threads)) }
 
-        guard try JobDirectory.digest(of: job.inputPath).hexadecimal == job.record.inputSHA256 else {
-            throw RestorationError(
-                .badInput, "\(job.inputPath): not the file that the job was created with",
-                remedy: "start a new job for it")
+        let image = try job.image(named: name, limits: limits)
+        self.image = image
+        memoryBytes = try memory.map { estimate in
+            try MemoryCheck(
+                estimate: estimate, settings: settings, channels: image.channels, height: image.height,
+                width: image.width, name: name
+            ).bytes(within: .least())
         }
-        image = try Image(file: job.inputPath, limits: limits)
         references = try ReferenceData(
             job.record.references, height: image.height * settings.scale, width: image.width * settings.scale)
         input = RestorationInput(
@@ -64,9 +72,12 @@ final class WorkSession {
                 end: .running))
         log.write(
             .info,
-            "run \(runs.count) of \(job.record.originalName), \(image.width) x \(image.height), scale "
-                + "\(input.settings.scale); \(Software.name) \(Software.version), process \(getpid()), "
-                + "\(dkp_thread_count()) threads")
+            "run \(runs.count) of \(job.record.originalName), \(outline); \(Software.name) \(Software.version), process "
+                + "\(getpid()), \(dkp_thread_count()) threads")
+        observe(.outline("\(name): \(outline)"))
+        if let memoryBytes, let available = MemoryLimit.available(), memoryBytes > available {
+            log.write(.warning, "only \(MemoryCheck.words(available)) of memory are free at present")
+        }
         image.warnings.forEach { note("\(job.record.originalName): \($0)") }
         do {
             let outcome = try work()
@@ -76,6 +87,12 @@ final class WorkSession {
             end(.failed)
             throw error
         }
+    }
+
+    /// What the work is about, in a few words.
+    private var outline: String {
+        let memory = memoryBytes.map { ", about \(MemoryCheck.words($0)) of memory" } ?? ""
+        return "\(image.width) x \(image.height), scale \(input.settings.scale)\(memory)"
     }
 
     private func work() throws -> Worker.Outcome {
@@ -101,37 +118,18 @@ final class WorkSession {
     // MARK: Beginning
 
     private func beginOrResume() throws -> any RestorationProcess {
-        guard let snapshot = latestUsable() else { return try makeProcess(input, nil) }
+        let resumption = try Resumption(store, header)
+        resumption.notes.forEach { note($0) }
+        guard let snapshot = resumption.snapshot else { return try makeProcess(input, nil) }
         do {
             let process = try makeProcess(input, snapshot)
             trace = try RestorationTrace(snapshot, count: process.step)
             log.write(.info, "resumed at step \(process.step) of \(process.totalSteps) from \(snapshot.origin)")
             return process
-        } catch let error as RestorationError where error.code == .badSettings || error.code == .unavailable {
-            // Not the checkpoint's fault: what the work was begun with is not there, or is another. Beginning anew with
-            // it would silently give another result.
-            throw error
-        } catch {
+        } catch let error where Resumption.isMisfit(error) {
             note("the checkpoint cannot be resumed, starting again from the input: \(error)")
             trace = RestorationTrace()
             return try makeProcess(input, nil)
-        }
-    }
-
-    /// The newest checkpoint that is intact and this job's, or nil. Whatever else there is, is told and passed over: the
-    /// input is always enough to begin with.
-    private func latestUsable() -> Snapshot? {
-        do {
-            guard let latest = try store.latest() else { return nil }
-            latest.warnings.forEach { note($0) }
-            if let obstacle = try header.obstacle(to: latest.snapshot) {
-                note("\(latest.path) cannot be continued: \(obstacle); starting again from the input")
-                return nil
-            }
-            return latest.snapshot
-        } catch {
-            note("no checkpoint can be used, starting again from the input: \(error)")
-            return nil
         }
     }
 

@@ -17,6 +17,8 @@ public struct Worker {
 
     /// What a run tells while it goes on.
     public enum Event: Sendable {
+        /// What the run is about: the image, its size, the scale and the memory that it will take.
+        case outline(String)
         /// The state after a step, or a new phase.
         case progress(JobProgress)
         /// A line of the job's log that the user should see.
@@ -29,6 +31,8 @@ public struct Worker {
     private let observe: (Event) -> Void
     private let limits: ImageLimits
     private let leaseNumber: Int?
+    private let memory: MemoryEstimator?
+    private let inputName: String
 
     /// A worker on a job.
     /// - Parameters:
@@ -36,10 +40,13 @@ public struct Worker {
     ///   - lease: the number of the lease that whoever starts the worker has taken for it; nil makes it take one itself,
     ///     once it holds the job's lock.
     ///   - limits: the greatest input that is decoded.
+    ///   - inputName: what messages call the image; the job's name for it if nil.
+    ///   - memory: tells the memory that the work will take, so that what cannot be done is refused at once; nil tells none.
     ///   - makeProcess: makes what is to be run.
     ///   - observe: called after every step, on the thread that computes.
     public init(
         _ job: JobDirectory, stop: StopRequest = StopRequest(), lease: Int? = nil, limits: ImageLimits = .default,
+        inputName: String? = nil, memory: MemoryEstimator? = RestorationFactory.memoryBytes,
         makeProcess: @escaping RestorationProcessFactory = RestorationFactory.makeProcess,
         observe: @escaping (Event) -> Void = { _ in }
     ) {
@@ -47,6 +54,8 @@ public struct Worker {
         self.stop = stop
         leaseNumber = lease
         self.limits = limits
+        self.inputName = inputName ?? job.record.originalName
+        self.memory = memory
         self.makeProcess = makeProcess
         self.observe = observe
     }
@@ -77,7 +86,8 @@ public struct Worker {
         try lease.remove(job.errorPath)
         do {
             let session = try WorkSession(
-                job, hold: hold, stop: stop, limits: limits, makeProcess: makeProcess, observe: observe)
+                job, named: inputName, hold: hold, stop: stop, limits: limits, memory: memory,
+                makeProcess: makeProcess, observe: observe)
             return try session.run()
         } catch {
             // Whatever went wrong for a worker that has lost its job went wrong because of that.

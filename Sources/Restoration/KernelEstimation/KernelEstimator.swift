@@ -70,7 +70,10 @@ struct KernelEstimator {
     ///   - steps: the steps to do in all.
     mutating func sample(_ loss: some KernelLoss, step: Int, of steps: Int) {
         if Double(step) >= settings.coarseShare * Double(steps) { search.open(to: prior) }
-        let variance = settings.imageUncertainty * loss.loss(of: kernel) / kernel.squaredNorm
+        let present = loss.loss(of: kernel)
+        // An image that is not finite tells nothing of the kernel.
+        guard present.isFinite else { return }
+        let variance = settings.imageUncertainty * present / kernel.squaredNorm
         let sample = search.sample(UncertainImageLoss(loss, variance: variance))
         guard trainsNetwork else { return }
         network.zeroGradients()

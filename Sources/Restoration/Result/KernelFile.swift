@@ -7,7 +7,7 @@ public enum KernelFile {
     /// Reads a kernel.
     /// - Throws: ``RestorationError`` if it is not square, or not non-negative with the sum 1; `HDF5Error`.
     public static func read(_ path: String) throws -> Tensor<Double> {
-        guard FileSystem.exists(path) else { throw FileSystemError(.notFound, path, "no such file; check the path") }
+        try FileSystem.requireReadable(path)
         let file = try HDF5File(reading: path)
         let (shape, values) = try file.readDoubles("kernel")
         guard shape.count == 2, shape[0] == shape[1], shape[0] >= 1 else {
@@ -24,10 +24,13 @@ public enum KernelFile {
     }
 
     /// Writes a kernel `[n, n]`, with attributes that say where it comes from.
-    /// - Throws: `CheckpointError`.
+    /// - Throws: ``RestorationError`` with code `notFinite`; `CheckpointError`.
     public static func write(
         _ kernel: Tensor<Double>, to path: String, attributes: [String: AttributeValue] = [:]
     ) throws {
+        guard kernel.elements.allSatisfy(\.isFinite) else {
+            throw RestorationError(.notFinite, "\(path): the kernel holds numbers that are not finite")
+        }
         var snapshot = Snapshot()
         snapshot.set("kernel", kernel)
         for (name, value) in attributes { snapshot.setAttribute(name, value) }

@@ -24,7 +24,13 @@ struct ResultWriter {
 
     /// Writes the result and gives it its name; a complete one that is there is left alone.
     /// - Returns: the report.
+    /// - Throws: ``RestorationError`` with code `notFinite` for an estimate that is no picture; what writing throws.
     func write(_ estimate: RestorationEstimate, _ run: Run) throws -> Report {
+        guard estimate.image.isFinite, estimate.kernel.isFinite else {
+            throw RestorationError(
+                .notFinite, "the restoration came to numbers that are not finite, so there is no result",
+                remedy: "try another seed, or precision f32")
+        }
         let restored = self.restored(estimate)
         let bicubic = input.resampledBicubic(height: restored.height, width: restored.width)
         var notes = run.notes
@@ -47,7 +53,12 @@ struct ResultWriter {
         try SnapshotFile.write(
             try record(estimate, run.trace), to: "\(temporary)/result.h5", format: "dkp-result", version: 1)
         try copy(job.inputPath, to: "\(temporary)/\(job.record.inputName)")
-        try copy(job.logPath, to: "\(temporary)/job.log")
+        do {
+            try copy(job.logPath, to: "\(temporary)/job.log")
+        } catch let error as FileSystemError where error.path == job.logPath {
+            // The log tells of the work; what cannot be read of it must not withhold the result.
+            JobLog(path: "\(temporary)/job.log").write(.warning, "the job's log could not be copied: \(error)")
+        }
         try FileSystem.replace("\(temporary)/report.json", with: JobJSON.encode(report), durably: true)
         try lease.place("result", at: job.resultPath)
         try FileSystem.synchroniseDirectory(job.path)

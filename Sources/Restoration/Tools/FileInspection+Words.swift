@@ -7,7 +7,8 @@ extension FileInspection {
     }
 
     /// The inspection in words, some lines.
-    public var words: String {
+    /// - Parameter listsDatasets: whether the datasets of a weights file, hundreds, are listed as those of others are.
+    public func words(listsDatasets: Bool = false) -> String {
         var lines = ["\(path): \(kind), \(bytes) bytes"]
         switch isIntact {
         case true?: lines.append("verified: every byte as it was written")
@@ -27,7 +28,9 @@ extension FileInspection {
             lines.append("attributes:")
             lines += shown.map { "  \($0.key) = \($0.value)" }
         }
-        if !datasets.isEmpty {
+        if !models.isEmpty && !listsDatasets {
+            lines.append("\(datasets.count) datasets (--datasets lists them)")
+        } else if !datasets.isEmpty {
             lines.append("datasets:")
             lines += datasets.map(\.words)
         }

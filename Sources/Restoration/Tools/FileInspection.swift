@@ -58,7 +58,7 @@ public struct FileInspection: Sendable, Encodable {
     /// Looks at a file.
     /// - Throws: ``FileSystemError`` if it is not there, `CheckpointError` or `HDF5Error` if it is no readable HDF5 file.
     public init(_ path: String) throws {
-        guard FileSystem.exists(path) else { throw FileSystemError(.notFound, path, "no such file; check the path") }
+        try FileSystem.requireReadable(path)
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
         self.path = path
         bytes = size ?? 0

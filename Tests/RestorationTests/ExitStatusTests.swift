@@ -1,0 +1,86 @@
+import Checkpointing
+import Diffusion
+import HDF5
+import Imaging
+import KernelPrior
+import Restoration
+import Testing
+
+/// Every kind of error and the exit code that stands for it: what scripts and the daemon rely on.
+@Suite struct `Exit codes` {
+    // Testing has an ExitStatus too.
+    private typealias Status = Restoration.ExitStatus
+
+    /// Compares a table with all codes of a kind.
+    private func check<Code: CaseIterable & Hashable>(
+        _ table: [Status: [Code]], _ status: (Code) -> Status, location: SourceLocation = #_sourceLocation
+    ) {
+        #expect(Set(table.values.joined()) == Set(Code.allCases), "the table misses a code", sourceLocation: location)
+        for (expected, codes) in table {
+            for code in codes { #expect(status(code) == expected, "\(code)", sourceLocation: location) }
+        }
+    }
+
+    @Test func `of jobs and commands`() {
+        check(
+            [
+                .usage: [RestorationError.Code.usage], .badInput: [.badInput, .needsTooMuchMemory],
+                .noInput: [.noInput], .unavailable: [.unavailable, .weightsNotFound],
+                .internalError: [.internalError, .notFinite], .cannotCreate: [.cannotCreate],
+                .inputOutput: [.inputOutput, .busy], .superseded: [.superseded], .badSettings: [.badSettings],
+            ]
+        ) { Failure(RestorationError($0, "x")).exitStatus }
+    }
+
+    @Test func `of files`() {
+        check([
+            .noInput: [FileSystemError.Code.notFound, .notReadable], .badInput: [.notRegular, .tooLarge],
+            .cannotCreate: [.exists, .cannotCreate], .inputOutput: [.noSpace, .inputOutput],
+        ]) { $0.exitStatus }
+    }
+
+    @Test func `of images`() {
+        check([
+            .noInput: [ImageError.Code.notFound, .notReadable],
+            .badInput: [.notAnImage, .truncated, .corrupt, .tooLarge, .unsupported, .notComparable],
+            .inputOutput: [.cannotRead], .cannotCreate: [.cannotWrite],
+        ]) { $0.exitStatus }
+    }
+
+    @Test func `of checkpoints and other HDF5 files`() {
+        check(
+            [
+                .badInput: [CheckpointError.Code.missing, .wrongType, .wrongShape, .damaged, .wrongFormat],
+                .noInput: [.notFound, .notReadable], .cannotCreate: [.permissionDenied],
+                .unavailable: [.unavailable, .newerVersion], .inputOutput: [.noSpace, .exhausted, .inputOutput],
+                .internalError: [.invalidPath],
+            ]
+        ) { Failure(CheckpointError($0, "x")).exitStatus }
+        check([
+            .badInput: [HDF5Error.Code.cannotOpen, .notFound, .wrongType, .tooLarge, .unsupported, .readFailed],
+            .inputOutput: [.writeFailed], .internalError: [.invalidArgument],
+        ]) { $0.exitStatus }
+    }
+
+    @Test func `of methods and models`() {
+        check([
+            .unavailable: [WeightsError.Code.notFound],
+            .badInput: [.damaged, .wrongFormat, .badConfiguration, .missing, .unexpected, .wrongShape],
+        ]) { $0.exitStatus }
+        check([
+            .badSettings: [DiffusionError.Code.invalidSetting], .badInput: [.unusableCheckpoint, .unusableNetwork],
+        ]) { $0.exitStatus }
+        check([.badSettings: [KernelPriorError.Code.invalidSetting], .badInput: [.unusableCheckpoint]]) {
+            $0.exitStatus
+        }
+    }
+
+    @Test func `of what is not known are internal errors`() {
+        struct Unknown: Error {}
+        #expect(Failure(Unknown()).exitStatus == .internalError)
+    }
+
+    @Test func `are those of sysexits and no others`() {
+        #expect(Status.allCases.map(\.rawValue).sorted() == [0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78])
+    }
+}
