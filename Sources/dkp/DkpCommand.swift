@@ -20,19 +20,28 @@ struct DkpCommand: ParsableCommand {
             CancelCommand.self, RetryCommand.self, LogsCommand.self,
         ])
 
+    /// Ends the program with what the parser has to say: help, or a usage error, which may repeat names of files.
+    private static func end(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
+        guard code != .success else { exit(withError: error) }
+        let message = fullMessage(for: error)
+        if !message.isEmpty { Terminal.printError(message) }
+        exit(withError: code)
+    }
+
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.
     static func main() {
         var command: any ParsableCommand
         do {
             command = try parseAsRoot()
         } catch {
-            exit(withError: error)
+            end(error)
         }
         do {
             try command.run()
         } catch  where error is ExitCode || exitCode(for: error) != .failure {
             // The parser's own: help, the version and usage errors. Any other error counts as a failure to it.
-            exit(withError: error)
+            end(error)
         } catch {
             let failure = Failure(StateOptions.asFailure(error))
             Terminal.printError("dkp: \(failure)")

@@ -20,7 +20,7 @@ struct InspectCommand: ParsableCommand {
         let location = WeightsLocation(file)
         if runExample { return try compareExample(location) }
         let inspection = try FileInspection(location.path)
-        print(json ? try inspection.json() : inspection.words, terminator: json ? "" : "\n")
+        if json { printJSON(try inspection.json()) } else { print(inspection.words) }
         if inspection.isIntact == false { throw ExitCode(ExitStatus.badInput.rawValue) }
     }
 

@@ -30,7 +30,7 @@ final class ProgressDisplay {
             if isInteractive {
                 // Cut to the terminal: a line that wraps could not be written over.
                 Terminal.write(
-                    "\r\u{1B}[K" + String(Self.bar(progress, width: Terminal.width).prefix(Terminal.width - 1)))
+                    "\r\u{1B}[K" + String(PrintableText.line(Self.bar(progress, width: Terminal.width)).prefix(Terminal.width - 1)))
                 lineIsOpen = true
             } else {
                 Terminal.printError(Self.words(progress))
