@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import Glibc
+import Restoration
 import SystemPackage
 import TestSupport
 import Testing
@@ -257,6 +258,42 @@ import Testing
             #expect(try names(folder.jobs).count == 2)
             #expect(try await dkp(folder.root, "cancel", "20260101-000000-002").status == 0)
             #expect(try names(folder.jobs) == ["20260101-000000-001"])
+        }
+    }
+
+    // MARK: what reaches a terminal
+
+    @Test func `whatever a name or a log holds, no command hands it to the terminal raw`() async throws {
+        let hostile = "a\u{1B}]0;x\u{7}\u{9B}31m\u{202E}\u{2028}\u{FEFF}.png"
+        func isHarmless(_ text: String) -> Bool {
+            text.unicodeScalars.allSatisfy { PrintableText.isPlain($0) || $0 == "\n" || $0 == "\t" }
+        }
+        try await withFolder { folder in
+            let id = try makeJob(folder, "20260101-000000-001", name: hostile)
+            var ledger = JobLedger(name: hostile, claimed: Date())
+            (ledger.state, ledger.reason) = ("paused", "see \u{1B}[2J\u{202E}")
+            try ledger.write(to: folder.job(id), LocalFileSystem())
+            try drop("one\ttwo\n\u{1B}]0;title\u{7}\u{9B}m \u{202E}x ü\rover\n", folder.job(id).appending("job.log"))
+
+            let json = try await dkp(folder.root, "status", "--json")
+            #expect(json.status == 0 && isHarmless(json.output), "\(json.output.debugDescription)")
+            #expect(try await survey(folder.root).jobs.first?.name == hostile)
+            #expect(isHarmless(try await dkp(folder.root, "status").output))
+            let log = try await dkp(folder.root, "logs", id.description).output
+            #expect(log == "one\ttwo\n" + #"\u{1B}]0;title\u{07}\u{9B}m \u{202E}x ü\rover"# + "\n", "\(log)")
+            for arguments in [["cancel", hostile], ["retry", hostile], ["retry", hostile], ["logs", hostile]] {
+                let run = try await Programs.captureAside("dkp", arguments + ["--state-dir", folder.root.string])
+                #expect(isHarmless(run.output) && isHarmless(run.errors), "\(arguments[0]): \(run)")
+                #expect(!(run.output + run.errors).isEmpty)
+            }
+            let image = folder.root.appending(hostile)
+            try drop("ok", image)
+            let submitted = try await dkp(folder.root, "submit", image.string)
+            #expect(submitted.status == 0 && isHarmless(submitted.output), "\(submitted)")
+            for file in ["inspect", "submit", "evaluate", "restore", "--" + hostile] {
+                let run = try await dkp(folder.root, file, "/none/\(hostile)")
+                #expect(run.status != 0 && isHarmless(run.output) && isHarmless(run.errors), "\(file): \(run)")
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Restoration
 import SystemPackage
 
@@ -19,6 +20,8 @@ package enum Cancellation {
         let temporary = folder.requests.appending(".\(id)-\(UInt64.random(in: .min ... .max))")
         try files.write(Array("cancelled by \(user)\n".utf8), to: temporary)
         do throws(FileError) {
+            // Whatever the umask: the daemon is to read who asked.
+            guard temporary.withPlatformString({ chmod($0, 0o644) }) == 0 else { throw .last("change the mode", temporary) }
             try files.rename(temporary, to: folder.cancellation(id))
             try files.synchronise(folder.requests)
         } catch {

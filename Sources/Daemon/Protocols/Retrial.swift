@@ -97,12 +97,20 @@ package struct Retrial {
             }
             let text = settings.isEmpty ? nil : try Submission.settingsText(settings, source: "its settings")
             return try Submission(folder, files: files).drop(
-                original, as: FilePath(rejection.name).lastComponent?.string ?? rejection.name, settings: text)
+                original, as: Self.name(of: rejection, original), settings: text)
         } catch {
             // Only its being gone is told apart here: the rename itself decides between two.
             guard try files.status(original) == nil else { throw error }
             return nil
         }
+    }
+
+    /// The name to put an image back under: its own, or, where no report tells that, the rejection's with the ending that
+    /// the daemon kept.
+    private static func name(of rejection: FoundJob, _ original: FilePath) -> String {
+        guard let name = FilePath(rejection.name).lastComponent else { return rejection.name }
+        guard rejection.id == nil, name.extension == nil, let ending = original.extension else { return name.string }
+        return "\(name.string).\(ending)"
     }
 
     /// The settings of a rejected image: of its own file, where that was what could not be used, else what was asked of
