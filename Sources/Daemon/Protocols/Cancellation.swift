@@ -21,7 +21,9 @@ package enum Cancellation {
         try files.write(Array("cancelled by \(user)\n".utf8), to: temporary)
         do throws(FileError) {
             // Whatever the umask: the daemon is to read who asked.
-            guard temporary.withPlatformString({ chmod($0, 0o644) }) == 0 else { throw .last("change the mode", temporary) }
+            guard temporary.withPlatformString({ chmod($0, 0o644) }) == 0 else {
+                throw .last("change the mode", temporary)
+            }
             try files.rename(temporary, to: folder.cancellation(id))
             try files.synchronise(folder.requests)
         } catch {

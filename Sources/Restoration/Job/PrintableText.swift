@@ -14,9 +14,9 @@ package enum PrintableText {
     }
 
     /// JSON text that decodes to the same value: what is not plain, and can therefore only stand within a string, is
-    /// written as `\u001b`. The line feeds between its parts stay.
+    /// written as `\u001b`. The line feeds and tabs between its parts stay.
     package static func json(_ text: String) -> String {
-        escaped(text, where: { !isPlain($0) && $0 != "\n" && $0 != "\t" && $0 != "\r" }) { scalar in
+        escaped(text, where: { !isPlain($0) && $0 != "\n" && $0 != "\t" }) { scalar in
             String(scalar).utf16.map { "\\u" + hexadecimal(UInt32($0), digits: 4) }.joined()
         }
     }
