@@ -52,6 +52,18 @@ int dkp_is_open_for_writing(int descriptor) {
     return errno == EAGAIN ? 1 : -1;
 }
 
+int dkp_lock_description(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int dkp_is_description_locked(int descriptor) {
+    // A shared lock is what one asks for: only an exclusive one is in its way.
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type == F_WRLCK;
+}
+
 int dkp_process_descriptor(pid_t identifier) {
     return (int)syscall(SYS_pidfd_open, identifier, 0);
 }

@@ -53,14 +53,18 @@ struct DkpCommand: ParsableCommand {
         }
     }
 
-    /// The parser's own answers: help, the version and usage errors. Any other error counts as a failure to it.
+    /// The parser's own answers: help, the version and usage errors, which may repeat names of files. Any other error
+    /// counts as a failure to it.
     private static func answer(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
         if fullMessage(for: error) == helpMessage() {
             print(helpMessage() + "\n\n" + exitCodes)
-        } else {
-            exit(withError: error)
+            exit()
         }
-        exit()
+        guard code != .success else { exit(withError: error) }
+        let message = fullMessage(for: error)
+        if !message.isEmpty { Terminal.printError(message) }
+        exit(withError: code)
     }
 }
 

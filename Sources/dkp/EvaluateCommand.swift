@@ -34,6 +34,6 @@ struct EvaluateCommand: ParsableCommand {
         if let kernel, let referenceKernel { kernels = (kernel, referenceKernel) }
         let report = try EvaluationReport(
             restored: restored, reference: reference, scale: scale, input: input, kernels: kernels)
-        print(json ? try report.json() : report.words, terminator: json ? "" : "\n")
+        if json { printJSON(try report.json()) } else { print(report.words) }
     }
 }

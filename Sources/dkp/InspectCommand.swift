@@ -22,7 +22,11 @@ struct InspectCommand: ParsableCommand {
         let location = WeightsLocation(file)
         if runExample { return try compareExample(location) }
         let inspection = try FileInspection(location.path)
-        print(json ? try inspection.json() : inspection.words(listsDatasets: datasets), terminator: json ? "" : "\n")
+        if json {
+            printJSON(try inspection.json())
+        } else {
+            print(inspection.words(listsDatasets: datasets))
+        }
         if inspection.isIntact == false { throw ExitCode(ExitStatus.badInput.rawValue) }
     }
 

@@ -31,7 +31,7 @@ final class ProgressDisplay {
             lastShown = now
             lastPhase = progress.phase
             if isInteractive {
-                Terminal.write("\r\u{1B}[K" + Self.line(progress, columns: Terminal.width))
+                Terminal.write("\r\u{1B}[K" + PrintableText.line(Self.line(progress, columns: Terminal.width)))
                 lineIsOpen = true
             } else {
                 Terminal.printError(Self.words(progress))

@@ -139,6 +139,9 @@ final class DaemonProcess {
         return (process.terminationStatus, ContinuousClock.now - start)
     }
 
+    /// Whether it has not ended.
+    var isRunning: Bool { process.isRunning }
+
     /// Asks it to read its settings again.
     func hangUp() { kill(process.processIdentifier, SIGHUP) }
 

@@ -10,8 +10,8 @@ import Testing
     @Test func `makes its folders, restores what is dropped, and stops when asked`() async throws {
         try await withDaemon { daemon in
             #expect(
-                daemon.list("").filter { !["dkpd.lock", "status.json"].contains($0) }
-                    == ["inbox", "jobs", "outbox", "rejected", "weights"])
+                daemon.list("").filter { !["dkpd.lock", "dkpd.pid", "status.json"].contains($0) }
+                    == ["inbox", "jobs", "outbox", "rejected", "requests", "weights"])
             for _ in 0..<3 {
                 try drop("ok", daemon.state.appending("inbox").appending("cat.png"))
                 let before = daemon.list("outbox").count

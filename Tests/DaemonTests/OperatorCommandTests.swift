@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import Glibc
+import Restoration
 import SystemPackage
 import TestSupport
 import Testing
@@ -142,7 +143,7 @@ import Testing
                 #expect(run.status == 0, "\(run.errors)")
                 #expect(run.output == folder.inbox.appending(expected).string + "\n")
                 #expect(try text(folder.inbox.appending(expected)) == "ok")
-                #expect(try text(folder.inbox.appending(expected + ".yaml")) == "scale: 2\nsteps: null\n")
+                #expect(try text(folder.inbox.appending(expected + ".yaml")) .hasSuffix("only\nscale: 2\nsteps: null\n"))
             }
             #expect(try await dkp(folder.root, "submit", image.string).status == 0)
             #expect(
@@ -223,7 +224,7 @@ import Testing
             #expect(chown(folder.root.string, 12_345, 12_345) == 0)
             let run = try await dkp(folder.root, "cancel", "cat")
             #expect(run.status == 0 && run.output == "asked for; carried out when the daemon starts\n", "\(run)")
-            #expect(try names(folder.job(id)).contains("cancel"))
+            #expect(try names(folder.requests) == ["cancel-\(id)"])
             #expect(try names(folder.rejected) == [])
         }
     }
@@ -234,7 +235,7 @@ import Testing
             let folder = StateFolder(root.appending("state"))
             try folder.create(LocalFileSystem())
             let id = try makeJob(folder, "20260101-000000-001", name: "cat.png")
-            try Cancellation.wish(id, by: "me", in: folder, LocalFileSystem())
+            try Cancellation.request(id, by: "me", in: folder, LocalFileSystem())
             let daemon = try DaemonProcess(root, worker: FakeWorker.make(in: root))
             try await wait(for: "the rejection: \(daemon.log)") { daemon.list("rejected") == ["cat"] }
             #expect(try text(folder.rejected.appending("cat/error.json")).contains("cancelled by me"))
@@ -257,6 +258,42 @@ import Testing
             #expect(try names(folder.jobs).count == 2)
             #expect(try await dkp(folder.root, "cancel", "20260101-000000-002").status == 0)
             #expect(try names(folder.jobs) == ["20260101-000000-001"])
+        }
+    }
+
+    // MARK: what reaches a terminal
+
+    @Test func `whatever a name or a log holds, no command hands it to the terminal raw`() async throws {
+        let hostile = "a\u{1B}]0;x\u{7}\u{9B}31m\u{202E}\u{2028}\u{FEFF}.png"
+        func isHarmless(_ text: String) -> Bool {
+            text.unicodeScalars.allSatisfy { PrintableText.isPlain($0) || $0 == "\n" || $0 == "\t" }
+        }
+        try await withFolder { folder in
+            let id = try makeJob(folder, "20260101-000000-001", name: hostile)
+            var ledger = JobLedger(name: hostile, claimed: Date())
+            (ledger.state, ledger.reason) = ("paused", "see \u{1B}[2J\u{202E}")
+            try ledger.write(to: folder.job(id), LocalFileSystem())
+            try drop("one\ttwo\n\u{1B}]0;title\u{7}\u{9B}m \u{202E}x ü\rover\n", folder.job(id).appending("job.log"))
+
+            let json = try await dkp(folder.root, "status", "--json")
+            #expect(json.status == 0 && isHarmless(json.output), "\(json.output.debugDescription)")
+            #expect(try await survey(folder.root).jobs.first?.name == hostile)
+            #expect(isHarmless(try await dkp(folder.root, "status").output))
+            let log = try await dkp(folder.root, "logs", id.description).output
+            #expect(log == "one\ttwo\n" + #"\u{1B}]0;title\u{07}\u{9B}m \u{202E}x ü\rover"# + "\n", "\(log)")
+            for arguments in [["cancel", hostile], ["retry", hostile], ["retry", hostile], ["logs", hostile]] {
+                let run = try await Programs.captureAside("dkp", arguments + ["--state-dir", folder.root.string])
+                #expect(isHarmless(run.output) && isHarmless(run.errors), "\(arguments[0]): \(run)")
+                #expect(!(run.output + run.errors).isEmpty)
+            }
+            let image = folder.root.appending(hostile)
+            try drop("ok", image)
+            let submitted = try await dkp(folder.root, "submit", image.string)
+            #expect(submitted.status == 0 && isHarmless(submitted.output), "\(submitted)")
+            for file in ["inspect", "submit", "evaluate", "restore", "--" + hostile] {
+                let run = try await dkp(folder.root, file, "/none/\(hostile)")
+                #expect(run.status != 0 && isHarmless(run.output) && isHarmless(run.errors), "\(file): \(run)")
+            }
         }
     }
 
@@ -295,7 +332,7 @@ import Testing
             #expect(refused.status == 78 && refused.errors.contains("scael"), "\(refused)")
             #expect(try names(folder.rejected) == ["cat"] && names(folder.inbox) == [])
             #expect(try await dkp(folder.root, "retry", "cat", "--without-settings", "--set", "scale=2").status == 0)
-            #expect(try text(folder.inbox.appending("cat.png.yaml")) == "scale: 2\n")
+            #expect(try text(folder.inbox.appending("cat.png.yaml")).hasSuffix("only\nscale: 2\n"))
         }
     }
 

@@ -41,6 +41,14 @@ final class MortalFileSystem: StateFileSystem {
         try live(path)
         return try real.read(path, from: start, limit: limit)
     }
+    func share(_ directory: FilePath, with folder: FilePath) throws(FileError) {
+        try change(directory)
+        try real.share(directory, with: folder)
+    }
+    func stage(in directory: FilePath) throws(FileError) -> StagedFile {
+        try change(directory)
+        return try real.stage(in: directory)
+    }
     func makeDirectory(_ path: FilePath) throws(FileError) {
         try change(path)
         try real.makeDirectory(path)

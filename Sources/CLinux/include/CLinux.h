@@ -21,6 +21,14 @@ int dkp_open_folder(const char *_Nonnull path);
 /// does not let one ask (a read lease is tried and given back). The descriptor must be open for reading only.
 int dkp_is_open_for_writing(int descriptor);
 
+/// Locks a file for this open description of it alone (an "open file description" lock), without waiting. EAGAIN: another
+/// has it open and locked. The descriptor must be open for writing.
+int dkp_lock_description(int descriptor);
+
+/// 1 when another open description has the file locked by `dkp_lock_description`, 0 when none has; takes no lock itself,
+/// so asking stands in nobody's way.
+int dkp_is_description_locked(int descriptor);
+
 /// A descriptor of the process `identifier` that no later process of the same number can be mistaken for.
 int dkp_process_descriptor(pid_t identifier);
 

@@ -1,4 +1,4 @@
-import Foundation
+import Restoration
 import SystemPackage
 
 /// A system call on a file failed: which, on what, and why.
@@ -48,7 +48,8 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         case .readOnlyFileSystem: "; remount it for writing, or name it in ReadWritePaths= of the systemd service"
         case .permissionDenied, .notPermitted:
             Self.readingOperations.contains(operation)
-                ? "; let the user \(NSUserName()) read it" : "; let the user \(NSUserName()) write there"
+                ? "; let the user \(UserAccount.current.name) read it"
+                : "; let the user \(UserAccount.current.name) write there"
         case .improperLink: "; all folders of the state directory must lie on one file system"
         default: ""
         }
@@ -57,5 +58,5 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
 extension FilePath {
     /// The path as text fit for a log line: control characters are escaped.
-    var readable: String { ResultName.printable(string) }
+    var readable: String { PrintableText.line(string) }
 }

@@ -25,6 +25,10 @@ package struct FileStatus: Sendable, Hashable {
     package var kind: Kind
     /// The number of the user whom it belongs to.
     package var owner: UInt32
+    /// The number of its group.
+    package var group: UInt32
+    /// Its permission bits, with those of set-user-ID, set-group-ID and the sticky one.
+    package var permissions: UInt32
     /// The file system that it lies on.
     package var device: UInt64
     /// Its number there.
@@ -48,6 +52,8 @@ package struct FileStatus: Sendable, Hashable {
             default: .other
             }
         owner = status.st_uid
+        group = status.st_gid
+        permissions = status.st_mode & 0o7777
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)

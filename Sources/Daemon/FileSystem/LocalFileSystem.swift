@@ -56,6 +56,15 @@ package struct LocalFileSystem: StateFileSystem {
         return bytes
     }
 
+    package func share(_ directory: FilePath, with folder: FilePath) throws(FileError) {
+        guard let model = try status(folder), let own = try status(directory), own.kind == .directory else { return }
+        let missing = model.permissions & UInt32(S_IWGRP | S_IWOTH) & ~own.permissions
+        if missing == 0 { return }
+        guard directory.withPlatformString({ chmod($0, own.permissions | missing) }) == 0 else {
+            throw .last("change the mode", directory)
+        }
+    }
+
     package func makeDirectory(_ path: FilePath) throws(FileError) {
         guard path.withPlatformString({ mkdir($0, 0o777) }) == 0 else { throw .last("make the directory", path) }
     }
@@ -103,7 +112,12 @@ package struct LocalFileSystem: StateFileSystem {
             _ = temporary.withPlatformString { unlink($0) }
             throw error
         }
-        try rename(temporary, to: path)
+        do throws(FileError) {
+            try rename(temporary, to: path)
+        } catch {
+            _ = temporary.withPlatformString { unlink($0) }
+            throw error
+        }
         try synchronise(path.removingLastComponent())
     }
 
@@ -124,7 +138,7 @@ package struct LocalFileSystem: StateFileSystem {
     }
 
     /// Opens a regular file for reading; nothing else is opened, followed or woken.
-    func openRegular(_ path: FilePath) throws(FileError) -> CInt {
+    package func openRegular(_ path: FilePath) throws(FileError) -> CInt {
         let descriptor = path.withPlatformString { dkp_open_regular($0) }
         guard descriptor >= 0 else { throw .last("read", path) }
         return descriptor

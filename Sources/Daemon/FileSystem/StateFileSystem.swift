@@ -11,6 +11,10 @@ package protocol StateFileSystem: Sendable {
     /// At most `limit` bytes of a regular file, from byte `start` on.
     func read(_ path: FilePath, from start: Int64, limit: Int) throws(FileError) -> [UInt8]
 
+    /// Lets those write in a directory who may write in a folder, whatever the umask was when it was made.
+    func share(_ directory: FilePath, with folder: FilePath) throws(FileError)
+    /// Makes an empty file in a directory, under a name of its own that the daemon leaves alone.
+    func stage(in directory: FilePath) throws(FileError) -> StagedFile
     /// Makes a directory; fails if the name is taken.
     func makeDirectory(_ path: FilePath) throws(FileError)
     /// Renames, replacing a file of the new name.
@@ -28,16 +32,34 @@ package protocol StateFileSystem: Sendable {
 }
 
 extension StateFileSystem {
+    package func share(_ directory: FilePath, with folder: FilePath) throws(FileError) {
+        try LocalFileSystem().share(directory, with: folder)
+    }
+
+    package func stage(in directory: FilePath) throws(FileError) -> StagedFile { try StagedFile(in: directory) }
+
     /// The first `limit` bytes of a regular file.
     package func read(_ path: FilePath, limit: Int) throws(FileError) -> [UInt8] {
         try read(path, from: 0, limit: limit)
     }
 
-    /// Removes a directory and everything in it, following no link; not an error if there is none.
+    /// Removes a directory and everything in it; not an error if there is none. Each directory is held open while it is
+    /// emptied: no link is followed, and none that is put in the place of a directory meanwhile either.
     package func removeTree(_ path: FilePath) throws(FileError) {
         guard let status = try status(path) else { return }
         guard status.kind == .directory else { return try removeFile(path) }
-        for name in try entries(path) { try removeTree(path.appending(name)) }
+        let held: HeldFolder
+        do throws(FileError) {
+            held = try HeldFolder(path)
+        } catch {
+            if error.code == .noSuchFileOrDirectory { return }
+            throw error
+        }
+        do throws(FileError) {
+            for name in try entries(held.path) { try removeTree(held.path.appending(name)) }
+        } catch {
+            throw error.relocated(from: held.path, to: path)
+        }
         try removeDirectory(path)
     }
 

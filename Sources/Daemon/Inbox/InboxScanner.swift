@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import Restoration
 import SystemPackage
 
 /// Looks into the inbox and its sub-folders and says which files are complete; opens nothing but regular files, and says
@@ -81,7 +82,7 @@ package struct InboxScanner {
         guard told.updateValue(reason, forKey: item) != reason else { return }
         logger.warning(
             "left alone in the inbox",
-            metadata: ["name": "\(ResultName.printable(item.text))", "reason": "\(reason)"])
+            metadata: ["name": "\(PrintableText.line(item.text))", "reason": "\(reason)"])
     }
 
     /// One look in the making.

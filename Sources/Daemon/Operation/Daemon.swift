@@ -27,8 +27,13 @@ public struct Daemon: Sendable {
         let folder = StateFolder(settings.stateDirectory.lexicallyNormalized())
         let files = LocalFileSystem()
         try folder.create(files)
+        // Others drop, collect and ask in the folders made for that, and nowhere else.
+        umask(umask(0o077) | 0o022)
         let lock = try StateLock(folder)
         let worker = try workerProgram()
+        do throws(FileError) { try JobOwnership.close(folder.jobs, files) } catch {
+            throw DaemonError(.stateFolder, "\(error)")
+        }
         let maker = DirectoryJobMaker(folder)
         let live = LiveSettings(settings)
         let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
@@ -70,12 +75,16 @@ public struct Daemon: Sendable {
                     .init(
                         service: reloader, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore,
                         serviceName: "settings"),
+                    .init(
+                        service: StateKeeper(folder: folder, lock: lock, files: files, logger: logger),
+                        successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup,
+                        serviceName: "state"),
                     .init(service: Farewell(manager: manager), serviceName: "farewell"),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.info("stopped")
-        _ = consume lock
+        withExtendedLifetime(lock) {}
     }
 
     private func recover(_ recovery: Recovery, into queue: JobQueue) async throws {

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Restoration
 
 /// Where the daemon's log goes.
 public enum DaemonLog {
@@ -15,7 +16,7 @@ public enum DaemonLog {
     /// Says why the daemon cannot start, before its settings tell how to log.
     public static func complain(_ sentence: String) {
         let prefix = Journal.isStandardError ? "<\(Logger.Level.critical.priority)>" : ""
-        let line = Array((prefix + ResultName.printable(sentence) + "\n").utf8)
+        let line = Array((prefix + PrintableText.line(sentence) + "\n").utf8)
         _ = write(STDERR_FILENO, line, line.count)
     }
 }

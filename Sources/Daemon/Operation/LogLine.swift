@@ -1,4 +1,5 @@
 import Logging
+import Restoration
 
 /// Log events as people read them.
 enum LogLine {
@@ -6,7 +7,7 @@ enum LogLine {
     static func text(of event: LogEvent, metadata: Logger.Metadata) -> String {
         var line = event.message.description
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { line += " \(key)=\"\(value)\"" }
-        return ResultName.printable(line)
+        return PrintableText.line(line)
     }
 }
 

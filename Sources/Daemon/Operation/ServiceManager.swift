@@ -1,6 +1,7 @@
 import CSystemd
 import Glibc
 import Logging
+import Restoration
 import Synchronization
 
 /// Tells the service manager (systemd) how the daemon is; silent where there is none.
@@ -38,7 +39,7 @@ package final class ServiceManager: Sendable {
             defer { memory.status = line }
             return memory.status != line
         }
-        if isNews { send("STATUS=\(ResultName.printable(line))") }
+        if isNews { send("STATUS=\(PrintableText.line(line))") }
     }
 
     /// Settings are being read again; ``ready()`` ends that.

@@ -42,15 +42,23 @@ extension Claim {
     /// - Returns: whether those that must be there are: a sub-folder without settings is not claimed from.
     func keepSettings(of item: InboxItem, from place: FilePath, in claim: FilePath) throws(FileError) -> Bool {
         if let name = Self.settingsName(of: item.name) {
-            _ = try keep(place.appending(name), as: claim.appending(JobFiles.settings))
+            let image = try files.status(place.appending(item.name))
+            _ = try keep(place.appending(name), as: claim.appending(JobFiles.settings)) {
+                // Settings that were left here by a command that was killed, and are for another file.
+                ImageBinding.allows(image, in: $0)
+            }
         }
         if item.folder == nil { return true }
         return try keep(place.appending(ImageSettings.folderFile), as: claim.appending(ClaimFiles.folderSettings))
     }
 
-    private func keep(_ source: FilePath, as copy: FilePath) throws(FileError) -> Bool {
+    private func keep(
+        _ source: FilePath, as copy: FilePath, if isMeant: ([UInt8]) -> Bool = { _ in true }
+    ) throws(FileError) -> Bool {
         guard try files.status(source)?.kind == .regular else { return false }
-        try files.write(try files.read(source, limit: ImageSettings.sizeLimit + 1), to: copy)
+        let bytes = try files.read(source, limit: ImageSettings.sizeLimit + 1)
+        guard isMeant(bytes) else { return false }
+        try files.write(bytes, to: copy)
         return true
     }
 
@@ -98,8 +106,8 @@ extension Claim {
         of item: InboxItem, keptIn claim: FilePath, defaults: RestorationSettings
     ) throws -> ImageSettings {
         var settings = ImageSettings(restoration: defaults)
-        let own = ResultName.printable(item.text) + ".yaml"
-        let shared = item.folder.map { "\(ResultName.printable($0.string))/\(ImageSettings.folderFile)" } ?? own
+        let own = PrintableText.line(item.text) + ".yaml"
+        let shared = item.folder.map { "\(PrintableText.line($0.string))/\(ImageSettings.folderFile)" } ?? own
         for (name, source) in [(ClaimFiles.folderSettings, shared), (JobFiles.settings, own)] {
             let path = claim.appending(name)
             guard try files.status(path) != nil else { continue }

@@ -122,9 +122,11 @@ package struct Publication: Sendable {
         return place
     }
 
-    /// Removes the directory of a job that has been published.
+    /// Removes the directory of a job that has been published, and what was asked concerning it.
     package func retire(_ id: JobID) throws(FileError) {
         let retired = folder.retired(id)
+        // Whatever somebody may have made of that name does not hold the job up.
+        try? files.removeTree(folder.cancellation(id))
         if try files.status(folder.job(id)) != nil { try files.rename(folder.job(id), to: retired) }
         try files.removeTree(retired)
     }
@@ -147,6 +149,11 @@ package struct Publication: Sendable {
         for name in try files.entries(job) where name.string.hasPrefix(".revoked-") {
             try files.removeTree(job.appending(name))
         }
+    }
+
+    /// Whether a name is one of those that ``originalName(for:)`` gives to images.
+    static func isOriginalName(_ name: FilePath.Component) -> Bool {
+        originalName(for: name.string) == name.string && InboxRules.kind(of: name) == .work
     }
 
     /// "original" with the extension of the dropped file's name, if that is a plain one.
@@ -174,6 +181,8 @@ package struct Publication: Sendable {
     private func moveOut(_ directory: FilePath, to folder: FilePath, name: String) throws(FileError) -> FilePath {
         let base = ResultName.make(fromText: name)
         var number = 1
+        // Who collects from there may take away what is in it too.
+        try files.share(directory, with: folder)
         while true {
             let place = folder.appending(ResultName.numbered(base, number))
             do throws(FileError) {

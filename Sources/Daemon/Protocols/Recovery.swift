@@ -65,10 +65,18 @@ package struct Recovery: Sendable {
         for entry in try files.entries(folder.jobs) {
             if entry.string.hasPrefix(".") { continue }
             let path = folder.jobs.appending(entry)
-            guard let id = JobID(entry.string), try files.status(path)?.kind == .directory else {
+            guard let id = JobID(entry.string), let status = try files.status(path), status.kind == .directory else {
                 warnings.append("\(path.readable): not a job of this daemon; left alone")
                 continue
             }
+            guard JobOwnership.isOwn(status) else {
+                let (owner, own) = (UserAccount(status.owner).name, UserAccount.current.name)
+                warnings.append(
+                    "\(path.readable): belongs to \(owner), so it is not taken as a job of this daemon; if it is one: "
+                        + "chown -R \(own) it, and start again")
+                continue
+            }
+            attempt { try JobOwnership.close(path, files) }
             jobs.append(try Found(id, in: folder, files))
         }
         return (jobs.sorted { $0.id < $1.id }, warnings)

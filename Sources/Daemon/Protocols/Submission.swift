@@ -50,57 +50,120 @@ package struct Submission {
     /// - Throws: ``RestorationError``, ``FileSystemError`` or ``FileError``; nothing is left in the inbox then.
     package func submit(_ file: String, settings: String?) throws -> FilePath {
         let name = FileSystem.name(of: file)
-        let temporary = folder.inbox.appending(".dkp-submit-\(getpid())-\(UInt32.random(in: .min ... .max))")
+        if let component = FilePath.Component(name) { try Self.check(component) }
+        _ = Leftovers(folder, files: files).remove()
+        let copy = try stage()
         do {
-            let writer = try FileWriter(creating: temporary.string)
-            try FileSystem.readChunks(file) { try writer.write($0) }
-            try writer.synchronise()
-            return try drop(temporary, as: name, settings: settings)
+            try FileSystem.readChunks(file) { try copy.write($0) }
+            try copy.complete()
+            return try drop(copy.path, as: name, settings: settings)
         } catch {
-            try? files.removeFile(temporary)
+            try? files.removeFile(copy.path)
             throw error
         }
     }
 
     /// Renames a whole file into the inbox, its settings first.
+    ///
+    /// Killed anywhere, it leaves the file where it was or in the inbox, and at most settings that name that very file
+    /// (see ``ImageBinding``), which hold for no other and stand in nobody's way.
     /// - Parameter path: a file on the inbox's file system.
     package func drop(_ path: FilePath, as name: String, settings: String?) throws -> FilePath {
-        guard let component = FilePath.Component(name), InboxRules.kind(of: component) == .work else {
-            throw RestorationError(
-                .usage, "\(name): the daemon leaves files of such names alone", remedy: "rename it first")
+        guard let component = FilePath.Component(name) else {
+            throw RestorationError(.usage, "\(PrintableText.line(name)): no name of a file")
         }
-        var number = 0
+        try Self.check(component)
+        guard let settings else { return try place(path, as: component, nil) }
+        guard let status = try files.status(path) else {
+            throw FileError(.noSuchFileOrDirectory, operation: "put it into the inbox", path: path)
+        }
+        let side = try stage()
+        do {
+            try side.write(Array((ImageBinding.line(for: status) + settings).utf8)[...])
+            try side.complete()
+            return try place(path, as: component, side)
+        } catch {
+            if side.isInPlace { try? files.removeFile(side.path) }
+            throw error
+        }
+    }
+
+    private func place(_ path: FilePath, as name: FilePath.Component, _ side: StagedFile?) throws -> FilePath {
+        let staged = side?.path
+        var number = 1
         while true {
-            number += 1
-            let place = folder.inbox.appending(try Self.numbered(component, number))
-            do throws(FileError) {
-                guard let settings else {
-                    try files.renameExclusively(path, to: place)
-                    try files.synchronise(folder.inbox)
-                    return place
+            let place = folder.inbox.appending(try Self.numbered(name, number))
+            if let side, let staged {
+                guard try files.status(place) == nil, try put(side, at: FilePath(place.string + ".yaml"), of: place)
+                else {
+                    number += 1
+                    continue
                 }
-                let side = FilePath(place.string + ".yaml")
-                if try files.status(place) != nil { continue }
-                if try files.status(side) != nil { continue }
-                let made = FilePath(path.string + ".yaml")
-                try files.write(Array(settings.utf8), to: made)
-                do throws(FileError) {
-                    try files.renameExclusively(made, to: side)
-                } catch {
-                    try files.removeFile(made)
-                    throw error
-                }
-                do throws(FileError) {
-                    try files.renameExclusively(path, to: place)
-                } catch {
-                    try files.removeFile(side)
-                    throw error
-                }
-                try files.synchronise(folder.inbox)
+                if try rename(path, to: place) { return place }
+                // Another image has come under that name: the settings are not to lie beside it.
+                try files.renameExclusively(side.path, to: staged)
+                side.path = staged
+            } else if try rename(path, to: place) {
                 return place
-            } catch {
-                guard error.code == .fileExists else { throw error }
             }
+            number += 1
+        }
+    }
+
+    /// Renames the settings to their place, which is taken from settings that were left there without their image.
+    /// - Returns: false if others are there.
+    private func put(_ side: StagedFile, at place: FilePath, of image: FilePath) throws(FileError) -> Bool {
+        if try !rename(side.path, to: place) {
+            guard try Leftovers(folder, files: files).removeSettings(place, of: image),
+                try rename(side.path, to: place)
+            else { return false }
+        }
+        side.path = place
+        return true
+    }
+
+    /// - Returns: false if the name is taken.
+    private func rename(_ path: FilePath, to place: FilePath) throws(FileError) -> Bool {
+        do throws(FileError) {
+            try files.renameExclusively(path, to: place)
+        } catch {
+            guard error.code == .fileExists else { throw error }
+            return false
+        }
+        try files.synchronise(folder.inbox)
+        return true
+    }
+
+    /// A new file in the inbox that the daemon can read.
+    private func stage() throws -> StagedFile {
+        let staged = try files.stage(in: folder.inbox)
+        guard let state = try files.status(folder.jobs) else { return staged }
+        let daemon = UserAccount(state.owner)
+        guard staged.permit(daemon, in: daemon.groups.union([state.group])) else {
+            try? files.removeFile(staged.path)
+            let group = Self.groupName(state.group)
+            throw RestorationError(
+                .cannotCreate,
+                "\(folder.inbox.readable): the daemon, which runs as \(daemon.name), could not read what is put here, as "
+                    + "it does not get the group \(group)",
+                remedy: "chgrp \(group) and chmod g+s that folder")
+        }
+        return staged
+    }
+
+    private static func groupName(_ number: UInt32) -> String {
+        var entry = group()
+        var found: UnsafeMutablePointer<group>?
+        var buffer = [CChar](repeating: 0, count: 65_536)
+        guard getgrgid_r(number, &entry, &buffer, buffer.count, &found) == 0, found != nil else { return "\(number)" }
+        return String(cString: entry.gr_name)
+    }
+
+    private static func check(_ name: FilePath.Component) throws(RestorationError) {
+        guard InboxRules.kind(of: name) == .work || name.kind != .regular else {
+            throw RestorationError(
+                .usage, "\(PrintableText.line(name.string)): the daemon leaves files of such names alone",
+                remedy: "rename it first")
         }
     }
 

@@ -58,7 +58,7 @@ package struct JobFinder {
                 remedy: "dkp status lists the jobs")
         }
         guard found.count == 1 else {
-            let list = found.map { "\n  \(ResultName.printable($0.words))" }.joined()
+            let list = found.map { "\n  \(PrintableText.line($0.words))" }.joined()
             throw RestorationError(
                 .usage, "\(text): \(found.count) jobs could be meant:\(list)\nsay which, by its identifier")
         }

@@ -46,8 +46,6 @@ package enum JobFiles {
     package static let record = "job.json"
     /// How far it is.
     package static let progress = "progress.json"
-    /// The operator's wish that the job be given up.
-    package static let cancellation = "cancel"
     /// How the names of directories begin that entitle workers to change the job (see `JobLease`).
     package static let leasePrefix = "lease-"
     /// A rejection in the making, a directory.

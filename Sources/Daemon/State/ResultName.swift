@@ -1,3 +1,4 @@
+import Restoration
 import SystemPackage
 
 /// Names of results, made from names that strangers gave: readable, and safe as one path component.
@@ -52,22 +53,8 @@ package enum ResultName {
         number == 1 ? name : "\(name)-\(number)"
     }
 
-    /// Text for one log line: control characters escaped as in a Swift string.
-    package static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
-        return text.unicodeScalars.map { isControl($0) ? $0.escaped(asASCII: false) : String($0) }.joined()
-    }
-
+    /// The joiner of emoji is kept, as it is part of how they look.
     private static func isSafe(_ scalar: Unicode.Scalar) -> Bool {
-        !isControl(scalar) && !"/\\\"'`\u{FFFD}".unicodeScalars.contains(scalar)
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
-        // Directional overrides make a name read as another; the joiner of emoji is the one format character to keep.
-        case .format: scalar != "\u{200D}"
-        default: false
-        }
+        (PrintableText.isPlain(scalar) || scalar == "\u{200D}") && !"/\\\"'`\u{FFFD}".unicodeScalars.contains(scalar)
     }
 }

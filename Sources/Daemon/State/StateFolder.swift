@@ -18,14 +18,20 @@ public struct StateFolder: Sendable, Hashable {
     public var rejected: FilePath { root.appending("rejected") }
     /// Files of network weights.
     public var weights: FilePath { root.appending("weights") }
+    /// What is asked of the daemon concerning single jobs; see ``Cancellation``.
+    package var requests: FilePath { root.appending("requests") }
     /// The lock of the one daemon.
     public var lock: FilePath { root.appending("dkpd.lock") }
+    /// Tells everybody whether a daemon is up; see ``StateLock``.
+    package var processFile: FilePath { root.appending("dkpd.pid") }
 
     /// How the daemon stands.
     package var status: FilePath { root.appending("status.json") }
 
     /// The directory of a job.
     package func job(_ id: JobID) -> FilePath { jobs.appending(id.description) }
+    /// The request that a job be given up.
+    package func cancellation(_ id: JobID) -> FilePath { requests.appending("cancel-\(id)") }
     /// The directory of a job that is still being made.
     package func claim(_ id: JobID) -> FilePath { jobs.appending(".\(id).new") }
     /// The directory of a job whose result lies in the outbox or in rejected, waiting to be removed.
@@ -37,10 +43,10 @@ public struct StateFolder: Sendable, Hashable {
             try makeAncestors(of: root, files)
             try makeDirectory(root, files)
             guard let device = try files.status(root)?.device else { return }
-            for folder in [inbox, jobs, outbox, rejected, weights] {
+            for folder in [inbox, jobs, outbox, rejected, weights, requests] {
                 try makeDirectory(folder, files)
                 guard let status = try files.status(folder) else { continue }
-                if folder != weights && status.device != device {
+                if folder != weights && folder != requests && status.device != device {
                     throw FileError(.improperLink, operation: "use it with \(root.readable)", path: folder)
                 }
             }

@@ -22,7 +22,7 @@ extension Scheduler {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {
                 do {
-                    while Cancellation.wish(in: run.directory, files) == nil {
+                    while !Cancellation.isRequested(run.handle.job, in: folder, files) {
                         if let progress = progress(in: run.directory) { await queue.note(progress, of: run.handle.job) }
                         try JobLogLimit.keep(run.directory.appending(JobFiles.log))
                         try await Task.sleep(for: Self.glance)
@@ -84,8 +84,8 @@ extension Scheduler {
     }
 }
 
-/// Notices that jobs are given up: whoever gives one up makes a file in its directory by a rename out of the folder of
-/// all jobs, whose time of change is therefore all that has to be looked at, once a second at most.
+/// Notices that jobs are given up: whoever gives one up makes a file in the folder of requests, whose time of change is
+/// therefore all that has to be looked at, once a second at most.
 struct CancellationWatch {
     private let folder: StateFolder
     private var seen: FileStatus?
@@ -95,12 +95,13 @@ struct CancellationWatch {
 
     /// Those of the jobs that were given up, if anything can have happened since the last look.
     mutating func news(among jobs: () async -> [JobID], _ files: some StateFileSystem) async -> [JobID] {
-        guard ContinuousClock.now >= nextLook, let status = try? files.status(folder.jobs), status != seen else {
+        guard ContinuousClock.now >= nextLook, let status = try? files.status(folder.requests), status != seen else {
             return []
         }
         seen = status
         nextLook = .now + Scheduler.glance
-        return await jobs().filter { Cancellation.isWished(in: folder.job($0), files) }
+        let requested = Cancellation.requested(in: folder, files)
+        return requested.isEmpty ? [] : await jobs().filter(requested.contains)
     }
 }
 

@@ -131,8 +131,13 @@ struct Scheduler: Service {
             let place = try publication.completeRejection(id, name: ledger.name)
             return rejected(id, ledger, place, report: RejectionReport.read(from: place, files))
         case .working:
-            guard let wish = Cancellation.wish(in: folder.job(id), files) else { return nil }
-            return try reject(id, ledger, code: Cancellation.code, message: wish)
+            if let sentence = Cancellation.sentence(on: id, in: folder, files) {
+                return try reject(id, ledger, code: Cancellation.code, message: sentence)
+            }
+            if let sentence = try JobOwnership.trespass(in: folder.job(id), files) {
+                return try reject(id, ledger, code: JobOwnership.code, message: sentence)
+            }
+            return nil
         }
     }
 
@@ -243,7 +248,7 @@ extension Scheduler {
             let bytes = try? files.read(path, from: max(start, size - 4096), limit: 4096)
         else { return nil }
         let line = bytes.split(separator: UInt8(ascii: "\n")).last { !$0.allSatisfy { $0 <= 32 } }
-        return line.map { ResultName.printable(String(decoding: $0, as: UTF8.self)) }
+        return line.map { PrintableText.line(String(decoding: $0, as: UTF8.self)) }
     }
 
     /// The step of a job's newest checkpoint.

@@ -26,7 +26,7 @@ struct CancelCommand: ParsableCommand {
         let files = LocalFileSystem()
         let found = try JobFinder(folder).find(job, in: [.jobs])
         guard let id = found.id.flatMap({ JobID($0) }) else { return }
-        try Cancellation.wish(id, by: NSUserName(), in: folder, files)
+        try Cancellation.request(id, by: UserAccount.current.name, in: folder, files)
         if StateLock.holder(folder) == nil {
             // What another user, root too, made here the daemon and its operators could not change.
             guard try files.status(folder.root)?.owner == geteuid() else {

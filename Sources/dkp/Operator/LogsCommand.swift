@@ -24,18 +24,26 @@ struct LogsCommand: ParsableCommand {
         while follow, found.place == .jobs, try files.status(path) == nil, try files.status(found.path) != nil {
             Thread.sleep(forTimeInterval: 0.2)
         }
-        guard let handle = FileHandle(forReadingAtPath: path.string) else {
+        let handle: FileHandle
+        do throws(FileError) {
+            handle = FileHandle(fileDescriptor: try files.openRegular(path), closeOnDealloc: true)
+        } catch {
+            guard error.code == .noSuchFileOrDirectory else { throw error }
             // Between two looks the job may have moved on.
             if try files.status(found.path) == nil { return try run() }
             throw RestorationError(.noInput, "\(path.string): there is no log yet", remedy: "the job has not begun")
         }
+        var text = PrintableStream()
         // The file is held open: it stays the same file when the job's directory is moved or removed.
         while true {
             let isOver = try found.place != .jobs || files.status(found.path) == nil
             while let data = try handle.read(upToCount: 1 << 16), !data.isEmpty {
-                do { try FileHandle.standardOutput.write(contentsOf: data) } catch { return }
+                guard Terminal.output(text.take(data)) else { return }
             }
-            if isOver || !follow { return }
+            if isOver || !follow {
+                Terminal.output(text.finish())
+                return
+            }
             Thread.sleep(forTimeInterval: 0.2)
         }
     }

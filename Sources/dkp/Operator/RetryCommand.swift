@@ -23,7 +23,11 @@ struct RetryCommand: ParsableCommand {
         let folder = try state.folder()
         let changes = try settings.map { try Submission.pair($0, source: "--set") }
         let found = try JobFinder(folder).find(job, in: [.rejected])
-        let place = try Retrial(folder).retry(found, changes: changes, keepsSettings: !withoutSettings)
-        print(place?.string ?? "its image had been put back already; what was left of the rejection is removed")
+        let outcome = try Retrial(folder).retry(found, changes: changes, keepsSettings: !withoutSettings)
+        print(outcome.place?.string ?? "its image had been put back already; what was left of the rejection is removed")
+        if !outcome.left.isEmpty {
+            let names = outcome.left.joined(separator: ", ")
+            Terminal.printError("note: left in \(found.path.string), not being the daemon's: \(names)")
+        }
     }
 }

@@ -23,15 +23,11 @@ struct StatusCommand: ParsableCommand {
             if !isFirst { Thread.sleep(forTimeInterval: 1) }
             isFirst = false
             let survey = try StateSurvey(folder)
-            let text = json ? survey.json : StatusTable(survey).text
+            let text = json ? PrintableText.json(survey.json) : StatusTable(survey).text
             // Home and clear to the end: no flicker, and what was there before is gone.
             let clear = watch && !json && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[J" : ""
-            do {
-                try FileHandle.standardOutput.write(contentsOf: Data((clear + text).utf8))
-            } catch {
-                // The reader has gone: nothing is left to do.
-                return
-            }
+            // Where the reader has gone nothing is left to do.
+            guard Terminal.output(clear + text) else { return }
         } while watch
     }
 }

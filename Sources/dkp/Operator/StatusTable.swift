@@ -1,5 +1,6 @@
 import Daemon
 import Foundation
+import Restoration
 
 /// A survey as text for a terminal.
 struct StatusTable {
@@ -20,7 +21,7 @@ struct StatusTable {
             if survey.jobs.count > Self.longest { lines.append("... and \(survey.jobs.count - Self.longest) more") }
         }
         lines += endings("latest results", survey.results) + endings("latest rejections", survey.rejections)
-        return lines.map { ResultName.printable($0) + "\n" }.joined()
+        return lines.map { PrintableText.line($0) + "\n" }.joined()
     }
 
     private var daemonLine: String {
@@ -53,6 +54,7 @@ struct StatusTable {
     /// Rows as lines, each column as wide as its widest entry (the last as it is).
     private static func aligned(_ rows: [[String]]) -> [String] {
         let count = rows.first?.count ?? 0
+        let rows = rows.map { $0.map(PrintableText.line) }
         let widths = (0..<count).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
