@@ -51,7 +51,9 @@ public struct CheckpointStore: Sendable {
             return
         }
         let discarded = "\(workshop)/.discarded\(Self.suffix)"
-        if rename(path, discarded) == 0 { unlink(discarded) }
+        guard rename(path, discarded) == 0, unlink(discarded) != 0 else { return }
+        // A directory of such a name must not be in the way of the next.
+        try? FileManager.default.removeItem(atPath: discarded)
     }
 
     /// The newest generation that is intact, or nil if there is none at all. Removes left-over temporary files.

@@ -32,7 +32,7 @@ public struct Daemon: Sendable {
         let maker = DirectoryJobMaker(folder)
         let live = LiveSettings(settings)
         let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
-        let publication = Publication(folder, files: files)
+        let publication = Publication(folder, files: files, logger: logger)
         let queue = JobQueue()
         try await recover(
             Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), into: queue)
