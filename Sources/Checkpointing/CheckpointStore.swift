@@ -70,7 +70,8 @@ public struct CheckpointStore: Sendable {
                 return (try SnapshotFile.read(from: generation.path), generation.path, warnings)
             } catch {
                 switch error.code {
-                case .damaged, .wrongFormat, .inputOutput:
+                // Not found: a link to nothing.
+                case .damaged, .wrongFormat, .inputOutput, .notFound:
                     warnings.append("checkpoint of step \(generation.step) passed over: \(error.message)")
                 default: throw error
                 }
