@@ -46,9 +46,9 @@ struct SettingsFlags: ParsableArguments {
             "state_dir": stateDir.map(absolutePath), "worker": worker.map(absolutePath), "workers": workers,
             "threads": threads, "rescan_interval": rescanInterval, "settle_time": settleTime,
             "duplicates": duplicates, "attempts": attempts, "retry_delay": retryDelay,
-            "stall_time": stallTime, "free_space_floor": freeSpaceFloor, "keep_results": keepResults, "memory_limit": memoryLimit,
-            "niceness": niceness, "limits.bytes": limitsBytes, "limits.pixels": limitsPixels,
-            "log_level": logLevel,
+            "stall_time": stallTime, "free_space_floor": freeSpaceFloor, "keep_results": keepResults,
+            "memory_limit": memoryLimit, "niceness": niceness, "limits.bytes": limitsBytes,
+            "limits.pixels": limitsPixels, "log_level": logLevel,
         ].compactMapValues { $0 }
     }
 }

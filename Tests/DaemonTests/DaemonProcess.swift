@@ -91,8 +91,8 @@ final class DaemonProcess {
         process.executableURL = URL(fileURLWithPath: try Programs.path("dkpd"))
         process.arguments = ["--config", configuration.string, "--state-dir", state.string]
         if let user {
-            process.arguments = try
-                ["--reuid", user, "--clear-groups", Programs.path("dkpd")] + (process.arguments ?? [])
+            let program = try Programs.path("dkpd")
+            process.arguments = ["--reuid", user, "--clear-groups", program] + (process.arguments ?? [])
             process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
         }
         let log = root.appending("dkpd.log").string

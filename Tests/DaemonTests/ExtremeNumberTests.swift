@@ -65,7 +65,7 @@ import Testing
                 ledger.failures += 1
                 table.add(id, ledger, now: .now)
             }
-            #expect(table.entries.count > 20)
+            #expect(table.entries.count > 12)
             var priorities: [Int] = []
             while let job = table.takeNext(now: .now) { priorities.append(job.ledger.priority ?? 0) }
             #expect(priorities == priorities.sorted(by: >) && priorities.last == -100 && priorities.first == 100)

@@ -75,7 +75,9 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
             #expect(try Programs.run("dkp", ["sample-scene", image.string, "--size", "16x16"]).status == 0)
             let folder = StateFolder(root.appending("state"))
             try folder.create(LocalFileSystem())
-            var maker = JobsForTests(folder, content: try LocalFileSystem().read(image, limit: 1 << 20))
+            var maker = JobsForTests(
+                folder, content: try LocalFileSystem().read(image, limit: 1 << 20),
+                settings: "steps: 2\nscale: 2\nprecision: f32\nthreads: 1\n")
             for kind in OddKind.allCases {
                 for name in ["input.png", "job.json"] {
                     let path = folder.job(try maker.make("\(kind.rawValue) \(name)")).appending(name)
@@ -84,8 +86,7 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 }
             }
             _ = try maker.make("healthy")
-            let daemon = try DaemonProcess(
-                root, worker: nil, settings: "restoration: {steps: 2, scale: 2, precision: f32, threads: 1}")
+            let daemon = try DaemonProcess(root, worker: nil)
             try await wait(for: "the end of all jobs: \(daemon.log)") { daemon.list("jobs").isEmpty }
             #expect(daemon.list("outbox") == ["healthy"])
             #expect(daemon.list("rejected").count == 2 * OddKind.allCases.count, "\(daemon.list("rejected"))")
@@ -195,11 +196,13 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 struct JobsForTests {
     private let folder: StateFolder
     private let content: [UInt8]
+    private let settings: String
     private var count = 0
 
-    init(_ folder: StateFolder, content: [UInt8] = Array("ok".utf8)) {
+    init(_ folder: StateFolder, content: [UInt8] = Array("ok".utf8), settings: String = "") {
         self.folder = folder
         self.content = content
+        self.settings = settings
     }
 
     /// A job for an image of that name.
@@ -208,6 +211,7 @@ struct JobsForTests {
         let id = try #require(JobID("20260101-000000-\(String(1000 + count).suffix(3))"))
         let file = "\(name).png"
         try LocalFileSystem().write(content, to: folder.inbox.appending(file))
+        if !settings.isEmpty { try drop(settings, folder.inbox.appending(file + ".yaml")) }
         let claim = Protocols(folder, MortalFileSystem(changes: .max)).claim
         #expect(try claim.claim(component(file), as: id))
         return id

@@ -74,9 +74,11 @@ import Testing
                 root, worker: nil, settings: RealWork.settings + "\nstall_time: 5\nattempts: 9")
             try await daemon.waitUntilReady()
             try RealWork.paint(root, "cat", into: daemon.state)
-            try await wait(for: "a checkpoint: \(daemon.log)") { RealWork.checkpoint(daemon) != nil }
-            let worker = try #require(RealWork.workers(daemon).first)
-            try #require(kill(worker, SIGSTOP) == 0)
+            var worker: pid_t = 0
+            try await wait(for: "a worker: \(daemon.log)") {
+                worker = RealWork.workers(daemon).first ?? 0
+                return worker > 0 && kill(worker, SIGSTOP) == 0
+            }
             var shown: StateSurvey.Job?
             try await wait(for: "a word on it: \(daemon.log)") {
                 shown = try StateSurvey(StateFolder(daemon.state)).jobs.first {

@@ -29,8 +29,8 @@ struct JobRepair {
         let rejection = job.appending(JobFiles.rejection)
         if try files.status(rejection) != nil {
             for text in [JobFiles.error, JobFiles.log, JobFiles.record, JobFiles.settings] {
-                guard let name = FilePath.Component(text), let found = try files.status(rejection.appending(name))?.kind,
-                    found != .regular
+                guard let name = FilePath.Component(text),
+                    let found = try files.status(rejection.appending(name))?.kind, found != .regular
                 else { continue }
                 notes.append(try putAside(name, in: rejection, "it is a \(found.rawValue), not a regular file"))
             }
@@ -40,8 +40,8 @@ struct JobRepair {
             try !JobFiles.isComplete(result: result, files)
         {
             try takeBack(from: result, into: job)
-            notes.append(
-                try putAside(name, in: job, "it lacks a \(JobFiles.report) or a \(JobFiles.image) with something in it"))
+            let reason = "it lacks a \(JobFiles.report) or a \(JobFiles.image) with something in it"
+            notes.append(try putAside(name, in: job, reason))
         }
         return notes
     }

@@ -70,14 +70,10 @@ package struct RejectionReport: Sendable, Codable, Equatable {
 package struct Publication: Sendable {
     private let folder: StateFolder
     private let files: any StateFileSystem
-    private let logger: Logger
+    private let logger: Logger?
 
     /// - Parameter logger: where it is said what of a job that is done cannot be removed.
-    package init(
-        _ folder: StateFolder, files: any StateFileSystem, logger: Logger = Logger(label: "dkpd") { _ in
-            SwiftLogNoOpLogHandler()
-        }
-    ) {
+    package init(_ folder: StateFolder, files: any StateFileSystem, logger: Logger? = nil) {
         self.folder = folder
         self.files = files
         self.logger = logger
@@ -146,14 +142,18 @@ package struct Publication: Sendable {
     package func retire(_ id: JobID) throws(FileError) {
         let retired = folder.retired(id)
         if try files.status(folder.job(id)) != nil {
-            // Left of an earlier time, when it could not be removed.
-            if try files.status(retired) != nil { try files.removeTree(retired) }
-            try files.rename(folder.job(id), to: retired)
+            do throws(FileError) {
+                try files.rename(folder.job(id), to: retired)
+            } catch {
+                // Something has that name and cannot be removed. Without input and result the directory counts as
+                // finished, so it may as well be removed where it is.
+                try files.removeTree(folder.job(id))
+            }
         }
         do throws(FileError) {
             try files.removeTree(retired)
         } catch {
-            logger.warning(
+            logger?.warning(
                 "a job is done, but its directory cannot be removed; tried again at the next start",
                 metadata: ["job": "\(id)", "reason": "\(error)"])
         }

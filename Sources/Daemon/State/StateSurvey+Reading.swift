@@ -120,7 +120,9 @@ private struct Reader<Files: StateFileSystem> {
     /// That a running job does not get on, and for how long: by the word of the daemon, which watches it, else by the time
     /// of the worker's last.
     private func silence(of id: JobID, _ progress: JobProgress?) -> String? {
-        if let stall = status?.stalled?.first(where: { $0.job == id.description }), holder != nil { return stall.reason }
+        if holder != nil, let stall = status?.stalled?.first(where: { $0.job == id.description }) {
+            return stall.reason
+        }
         guard let progress else { return nil }
         let seconds = now.timeIntervalSince(progress.updated)
         guard seconds > max(freshness, progress.rate.map { 20 / $0 } ?? 0) else { return nil }

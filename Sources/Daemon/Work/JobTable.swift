@@ -147,7 +147,8 @@ package struct JobTable: Sendable {
         if let first = stalled.first { parts.append("\(first.name): \(Self.words(silence: first.silence))") }
         if waiting > 0 { parts.append("\(waiting) waiting") }
         if let first = paused.first { parts.append("\(paused.count) paused: \(first.reason)") }
-        if let eta = running.filter({ $0.silence == nil }).compactMap(\.progress?.eta).max() { parts.append("ETA \(Self.words(seconds: eta))") }
+        let etas = running.filter { $0.silence == nil }.compactMap(\.progress?.eta)
+        if let eta = etas.max() { parts.append("ETA \(Self.words(seconds: eta))") }
         return parts.isEmpty ? "idle" : parts.joined(separator: ", ")
     }
 

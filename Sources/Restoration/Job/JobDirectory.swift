@@ -125,10 +125,9 @@ public struct JobDirectory: Sendable, Equatable {
         var recovered: [JobDirectory] = []
         var failure: (any Error)?
         for name in try FileSystem.names(in: parent) where name.hasPrefix(temporaryPrefix) {
+            let path = "\(parent)/\(name.dropFirst(temporaryPrefix.count))"
             do {
-                if let job = try recover("\(parent)/\(name)", as: "\(parent)/\(name.dropFirst(temporaryPrefix.count))") {
-                    recovered.append(job)
-                }
+                if let job = try recover("\(parent)/\(name)", as: path) { recovered.append(job) }
             } catch {
                 failure = failure ?? error
             }
