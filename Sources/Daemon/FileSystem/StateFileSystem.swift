@@ -44,7 +44,8 @@ extension StateFileSystem {
     }
 
     /// Removes a directory and everything in it; not an error if there is none. Each directory is held open while it is
-    /// emptied: no link is followed, and none that is put in the place of a directory meanwhile either.
+    /// emptied: no link is followed, and none that is put in the place of a directory meanwhile either. What cannot be
+    /// removed does not save the rest; the first error is thrown at the end.
     package func removeTree(_ path: FilePath) throws(FileError) {
         guard let status = try status(path) else { return }
         guard status.kind == .directory else { return try removeFile(path) }
@@ -55,11 +56,15 @@ extension StateFileSystem {
             if error.code == .noSuchFileOrDirectory { return }
             throw error
         }
+        var failure: FileError?
         do throws(FileError) {
-            for name in try entries(held.path) { try removeTree(held.path.appending(name)) }
+            for name in try entries(held.path) {
+                do throws(FileError) { try removeTree(held.path.appending(name)) } catch { failure = failure ?? error }
+            }
         } catch {
-            throw error.relocated(from: held.path, to: path)
+            failure = failure ?? error
         }
+        if let failure { throw failure.relocated(from: held.path, to: path) }
         try removeDirectory(path)
     }
 

@@ -57,7 +57,8 @@ public struct FileSystemError: Error, Sendable, Equatable, CustomStringConvertib
         switch (number, access) {
         case (ENOENT, .reading), (ENOTDIR, .reading), (ENAMETOOLONG, .reading): (.notFound, "check the path")
         case (EACCES, .reading), (EPERM, .reading): (.notReadable, "check the permissions")
-        case (ELOOP, .reading), (EISDIR, .reading): (.notRegular, "give a regular file")
+        // ENXIO: a socket, or a FIFO that nobody reads.
+        case (ELOOP, .reading), (EISDIR, .reading), (ENXIO, .reading): (.notRegular, "give a regular file")
         case (EEXIST, _), (ENOTEMPTY, _): (.exists, "move it away or choose another name")
         case (ENOENT, .writing), (ENOTDIR, .writing), (ENAMETOOLONG, .writing): (.cannotCreate, "check the path")
         case (EACCES, .writing), (EPERM, .writing), (EROFS, _): (.cannotCreate, "check the permissions")
