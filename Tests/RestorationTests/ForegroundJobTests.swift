@@ -52,7 +52,7 @@ import Testing
     /// Files that tell when a run was, and so differ between two runs of the same work.
     private static let timed: Set = ["job.log", "report.json"]
 
-    @Test(arguments: 1...16, [false, true])
+    @Test(.tags(.slow), arguments: 1...16, [false, true])
     func `written over a result and killed at any change never shows files of both, and goes on`(
         _ change: Int, _ restarts: Bool
     ) throws {

@@ -15,9 +15,9 @@ import Testing
         #expect(bytes > 300 << 30 && bytes < 2000 << 30, "\(bytes >> 20) MiB")
     }
 
-    @Test func `grows with the image, and with the scale`() throws {
+    @Test(.tags(.slow)) func `grows with the image, and with the scale`() throws {
         var last = 0
-        for (scale, side) in [(2, 16), (2, 32), (3, 32), (4, 32), (4, 64), (4, 65), (8, 64), (8, 128), (8, 512)] {
+        for (scale, side) in [(2, 16), (2, 32), (3, 32), (4, 64), (8, 512)] {
             let bytes = try RestorationFactory.memoryBytes(
                 settings(scale: scale), channels: 3, height: side, width: side)
             #expect(bytes > last, "scale \(scale), side \(side)")
