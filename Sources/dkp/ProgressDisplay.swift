@@ -29,8 +29,8 @@ final class ProgressDisplay {
             lastPhase = progress.phase
             if isInteractive {
                 // Cut to the terminal: a line that wraps could not be written over.
-                Terminal.write(
-                    "\r\u{1B}[K" + String(PrintableText.line(Self.bar(progress, width: Terminal.width)).prefix(Terminal.width - 1)))
+                let line = PrintableText.line(Self.bar(progress, width: Terminal.width))
+                Terminal.write("\r\u{1B}[K" + String(line.prefix(Terminal.width - 1)))
                 lineIsOpen = true
             } else {
                 Terminal.printError(Self.words(progress))
