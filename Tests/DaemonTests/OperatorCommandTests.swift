@@ -143,7 +143,7 @@ import Testing
                 #expect(run.status == 0, "\(run.errors)")
                 #expect(run.output == folder.inbox.appending(expected).string + "\n")
                 #expect(try text(folder.inbox.appending(expected)) == "ok")
-                #expect(try text(folder.inbox.appending(expected + ".yaml")) .hasSuffix("only\nscale: 2\nsteps: null\n"))
+                #expect(try text(folder.inbox.appending(expected + ".yaml")).hasSuffix("only\nscale: 2\nsteps: null\n"))
             }
             #expect(try await dkp(folder.root, "submit", image.string).status == 0)
             #expect(

@@ -52,7 +52,8 @@ import Testing
         }
     }
 
-    @Test func `a submission ended anywhere leaves the image whole with its settings, or nothing that is taken`() throws {
+    @Test func `a submission ended anywhere leaves the image whole with its settings, or nothing that is taken`() throws
+    {
         try sweep { folder in
             try drop("image", folder.root.appending("cat.png"))
         } action: { (folder, files) throws in

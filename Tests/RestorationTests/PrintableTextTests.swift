@@ -40,7 +40,9 @@ import Testing
         #expect(PrintableText.lines("a\n\tb\r\u{1B}[2J\n") == "a\n\tb" + #"\r\u{1B}[2J"# + "\n")
     }
 
-    @Test(arguments: ["cat.png", "Zürich – 東京.png", "photo 🐈.jpg", "e\u{301}", "\u{2764}\u{FE0F}", "שלום", "a\\b \"c\""])
+    @Test(arguments: [
+        "cat.png", "Zürich – 東京.png", "photo 🐈.jpg", "e\u{301}", "\u{2764}\u{FE0F}", "שלום", "a\\b \"c\"",
+    ])
     func `leaves what is plain as it is`(_ text: String) {
         #expect(PrintableText.line(text) == text)
         #expect(PrintableText.json(text) == text)

@@ -33,7 +33,8 @@ package struct Leftovers {
     /// - Parameter image: the place where the image would be.
     /// - Returns: whether they were removed.
     func removeSettings(_ path: FilePath, of image: FilePath) throws(FileError) -> Bool {
-        guard let status = try files.status(path), status.kind == .regular, status.size <= ImageSettings.sizeLimit, let held = StagedFile(abandoned: path),
+        guard let status = try files.status(path), status.kind == .regular, status.size <= ImageSettings.sizeLimit,
+            let held = StagedFile(abandoned: path),
             ImageBinding.isPresent(in: try files.read(path, limit: ImageSettings.sizeLimit)),
             try files.status(image) == nil
         else { return false }

@@ -21,7 +21,8 @@ extension StateFolder {
         guard FileSystem.isDirectory(folder.jobs.string), FileSystem.isDirectory(folder.inbox.string) else {
             if FileSystem.isDirectory(folder.root.string), access(folder.root.string, X_OK) != 0, errno == EACCES {
                 throw RestorationError(
-                    .noInput, "\(folder.root.readable): the user \(UserAccount.current.name) may not look into this folder",
+                    .noInput,
+                    "\(folder.root.readable): the user \(UserAccount.current.name) may not look into this folder",
                     remedy: "become a member of its group, and log in again")
             }
             throw RestorationError(

@@ -157,7 +157,8 @@ package final class StateLock: Sendable {
     private static func write(_ descriptor: CInt, _ path: FilePath) throws(FileError) {
         let text = Array("\(getpid())\n".utf8)
         // What is there is written over first: a full disk has no room for less.
-        guard pwrite(descriptor, text, text.count, 0) == text.count, ftruncate(descriptor, off_t(text.count)) == 0 else {
+        guard pwrite(descriptor, text, text.count, 0) == text.count, ftruncate(descriptor, off_t(text.count)) == 0
+        else {
             throw .last("write", path)
         }
     }

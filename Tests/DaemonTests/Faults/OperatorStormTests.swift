@@ -18,7 +18,9 @@ import Testing
                 // As a kill of an earlier version left it, in every second case.
                 try makeRejection(folder, "cat", image: "image \(index)", hasOldLeftover: index.isMultiple(of: 2))
                 for _ in 0..<Int.random(in: 1...3, using: &random) {
-                    if try await Command("retry", "cat", "--set", "seed=\(index)", in: folder).kill(&random) { kills += 1 }
+                    if try await Command("retry", "cat", "--set", "seed=\(index)", in: folder).kill(&random) {
+                        kills += 1
+                    }
                 }
                 _ = try await Command("retry", "cat", "--set", "seed=\(index)", in: folder).end()
                 let copies = try images(folder).filter { $0.text == "image \(index)" }
