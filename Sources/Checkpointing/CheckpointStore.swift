@@ -51,7 +51,9 @@ public struct CheckpointStore: Sendable {
             return
         }
         let discarded = "\(workshop)/.discarded\(Self.suffix)"
-        if rename(path, discarded) == 0 { unlink(discarded) }
+        guard rename(path, discarded) == 0, unlink(discarded) != 0 else { return }
+        // A directory of such a name must not be in the way of the next.
+        try? FileManager.default.removeItem(atPath: discarded)
     }
 
     /// The newest generation that is intact, or nil if there is none at all. Removes left-over temporary files.
@@ -68,7 +70,8 @@ public struct CheckpointStore: Sendable {
                 return (try SnapshotFile.read(from: generation.path), generation.path, warnings)
             } catch {
                 switch error.code {
-                case .damaged, .wrongFormat, .inputOutput:
+                // Not found: a link to nothing.
+                case .damaged, .wrongFormat, .inputOutput, .notFound:
                     warnings.append("checkpoint of step \(generation.step) passed over: \(error.message)")
                 default: throw error
                 }

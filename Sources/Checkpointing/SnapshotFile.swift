@@ -35,7 +35,12 @@ public enum SnapshotFile {
     public static func read(
         from path: String, format: String = checkpointFormat, version: Int = checkpointVersion
     ) throws(CheckpointError) -> Snapshot {
-        let bytes = try contents(of: path)
+        let file = try RegularFile(reading: path)
+        // Where the end does not tell of a whole file, nothing of it is worth the memory (a sparse file may be huge).
+        guard EndMark.contentLength(in: try file.bytes(last: EndMark.byteCount)) == file.size - EndMark.byteCount else {
+            throw incomplete(path, bytes: file.size)
+        }
+        let bytes = try file.bytes()
         return try decode(bytes, name: path, format: format, version: version)
     }
 
@@ -100,8 +105,10 @@ public enum SnapshotFile {
     /// - Throws: ``CheckpointError`` with code `notFound`, `permissionDenied`, `inputOutput`, `damaged`, or `wrongFormat` for
     ///   what is no HDF5 file.
     public static func tree(of path: String) throws(CheckpointError) -> HDF5Node {
-        let ending = try contents(of: path, last: EndMark.byteCount)
-        if ending.starts(with: EndMark.magic) { _ = try verifiedContent(of: try contents(of: path), name: path) }
+        let file = try RegularFile(reading: path)
+        if try file.bytes(last: EndMark.byteCount).starts(with: EndMark.magic) {
+            _ = try verifiedContent(of: try file.bytes(), name: path)
+        }
         do {
             return try HDF5File(reading: path).tree()
         } catch {
@@ -113,26 +120,13 @@ public enum SnapshotFile {
     private static func verifiedContent(of bytes: [UInt8], name: String) throws(CheckpointError) -> ArraySlice<UInt8> {
         let content = bytes.dropLast(EndMark.byteCount)
         guard !content.isEmpty, try EndMark(of: content).bytes == Array(bytes[content.endIndex...]) else {
-            throw CheckpointError(
-                .damaged, "\(name): incomplete or altered: its end mark does not match its \(bytes.count) bytes")
+            throw incomplete(name, bytes: bytes.count)
         }
         return content
     }
 
-    /// A file's bytes: all of them, or so many at its end.
-    private static func contents(of path: String, last: Int? = nil) throws(CheckpointError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw systemError("cannot open", path) }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        do {
-            if let last {
-                let size = try handle.seekToEnd()
-                try handle.seek(toOffset: size - min(size, UInt64(last)))
-            }
-            return [UInt8](try handle.readToEnd() ?? Data())
-        } catch {
-            throw CheckpointError(.inputOutput, "\(path): cannot read: \(error)")
-        }
+    private static func incomplete(_ name: String, bytes count: Int) -> CheckpointError {
+        CheckpointError(.damaged, "\(name): incomplete or altered: its end mark does not match its \(count) bytes")
     }
 
     private static func checkFormat(of file: borrowing HDF5File, format: String, version: Int) throws {
@@ -161,6 +155,12 @@ private struct EndMark {
     static let magic = Array("DKPDEND1".utf8)
 
     let bytes: [UInt8]
+
+    /// The length of the HDF5 part that an end mark tells; nil for bytes that are none.
+    static func contentLength(in bytes: [UInt8]) -> Int? {
+        guard bytes.count == byteCount, bytes.starts(with: magic) else { return nil }
+        return Int(exactly: bytes[magic.count..<magic.count + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
 
     init(of content: ArraySlice<UInt8>) throws(CheckpointError) {
         let length = withUnsafeBytes(of: UInt64(content.count).littleEndian) { Array($0) }

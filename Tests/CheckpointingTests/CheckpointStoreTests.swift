@@ -37,6 +37,34 @@ import Testing
         }
     }
 
+    @Test(arguments: ["FIFO", "directory", "dangling link", "sparse"])
+    func `what is no regular file, or could not be one of ours, is passed over`(_ kind: String) throws {
+        try withTemporaryDirectory { directory in
+            let store = CheckpointStore(directory: directory, workshop: directory + "/workshop")
+            try FileManager.default.createDirectory(atPath: directory + "/workshop", withIntermediateDirectories: true)
+            try store.save(state(1), step: 1)
+            for step in [7, 8] {
+                let odd = directory + "/checkpoint-000000000\(step).h5"
+                switch kind {
+                case "FIFO": try #require(mkfifo(odd, 0o666) == 0)
+                case "directory":
+                    try FileManager.default.createDirectory(
+                        atPath: odd + "/x", withIntermediateDirectories: true)
+                case "sparse":
+                    try Data().write(to: URL(fileURLWithPath: odd))
+                    try #require(truncate(odd, 1 << 42) == 0)
+                default: try FileManager.default.createSymbolicLink(atPath: odd, withDestinationPath: "/nowhere")
+                }
+            }
+            let latest = try #require(try store.latest())
+            #expect(latest.snapshot == state(1) && latest.warnings.count == 2)
+            // And they go, as other generations of a run that was not continued do.
+            try store.save(state(3), step: 3)
+            #expect(try store.generations().map(\.step) == [3, 1])
+            #expect(throws: CheckpointError.self) { try SnapshotFile.tree(of: directory) }
+        }
+    }
+
     @Test func `a run that fell back replaces the damaged generation and keeps the good one`() throws {
         try withTemporaryDirectory { directory in
             let store = CheckpointStore(directory: directory)
