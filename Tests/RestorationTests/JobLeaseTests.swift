@@ -33,7 +33,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["lease-x", "lease-", "lease-99999999999999999999", "lease--3", "lease-5"])
+    @Test(arguments: [
+        "lease-x", "lease-", "lease-99999999999999999999", "lease--3", "lease-5", "lease-999999999999999",
+        "lease-9223372036854775807", "lease-1000000000", "lease-007", "lease-+7", "lease-0",
+    ])
     func `is found among anything that has such a name`(_ name: String) throws {
         try withTemporaryDirectory { job in
             // A file where a directory should be, too.
@@ -44,6 +47,32 @@ import Testing
             #expect(!FileManager.default.fileExists(atPath: "\(job)/.lease-1"))
             #expect(try JobLease.take(job).number == lease.number + 1)
             #expect(!lease.isCurrent)
+        }
+    }
+
+    @Test(arguments: [999_999_999_999_999, 1_000_000_000, Int.max, 0, -1])
+    func `of a number that was never given out entitles to nothing`(_ number: Int) throws {
+        try withTemporaryDirectory { directory in
+            let job = try makeJob(in: directory)
+            try FileManager.default.createDirectory(
+                atPath: "\(job.path)/lease-\(number)", withIntermediateDirectories: true)
+            #expect(!JobLease(job: job.path, number: number).isCurrent)
+            let failure = try #require(throws: Failure.self) { try toyWorker(job, lease: number).run() }
+            #expect(failure.exitStatus == .superseded)
+            #expect(try JobLease.newest(in: job.path) == 0)
+            let lease = try JobLease.take(job.path)
+            #expect(lease.number == 1 && lease.isCurrent)
+            #expect(try JobLease.newest(in: job.path) == 1)
+        }
+    }
+
+    @Test func `is given to nobody when the numbers are used up`() throws {
+        try withTemporaryDirectory { job in
+            try FileManager.default.createDirectory(
+                atPath: "\(job)/lease-999999998", withIntermediateDirectories: true)
+            #expect(try JobLease.take(job).number == 999_999_999)
+            let error = try #require(throws: RestorationError.self) { try JobLease.take(job) }
+            #expect(error.code == .busy && error.message.contains("lease-999999999"))
         }
     }
 

@@ -26,6 +26,11 @@ public struct JobLease: Sendable, Equatable {
     public static func take(_ job: String) throws -> JobLease {
         for _ in 0..<100 {
             let number = (try numbers(in: job).max() ?? 0) + 1
+            guard number <= highestNumber else {
+                throw RestorationError(
+                    .busy, "\(job): no number is left for a lease after \(prefix)\(number - 1)",
+                    remedy: "remove \(prefix)\(number - 1), which nobody was ever given, when no worker is at the job")
+            }
             let lease = JobLease(job: job, number: number)
             do throws(FileSystemError) {
                 try FileSystem.makeDirectory(lease.path)
@@ -41,6 +46,7 @@ public struct JobLease: Sendable, Equatable {
                 continue
             }
             for other in others { try JobLease(job: job, number: other).revoke() }
+            removeForeign(from: job)
             try removeRevoked(in: job)
             return lease
         }
@@ -51,7 +57,7 @@ public struct JobLease: Sendable, Equatable {
     public static func newest(in job: String) throws -> Int { try numbers(in: job).max() ?? 0 }
 
     /// Whether the right is still this one's.
-    public var isCurrent: Bool { FileSystem.isDirectory(path) }
+    public var isCurrent: Bool { 1...Self.highestNumber ~= number && FileSystem.isDirectory(path) }
 
     /// Throws if the right has passed to another.
     func check() throws(RestorationError) {
@@ -101,8 +107,9 @@ public struct JobLease: Sendable, Equatable {
 
     private static let prefix = "lease-"
     private static let revokedPrefix = ".lease-"
-    /// Longer numbers are none that were ever given out.
-    private static let longestNumber = 15
+    /// Numbers are given out one by one, so that this one is never reached: a directory with a higher number is nobody's
+    /// lease. It entitles to nothing, is not counted on from, and goes when the next lease is taken.
+    private static let highestNumber = 999_999_999
 
     private func revoke() throws {
         let revoked = "\(job)/\(Self.revokedPrefix)\(number)"
@@ -135,10 +142,26 @@ public struct JobLease: Sendable, Equatable {
     }
 
     private static func numbers(in job: String) throws -> [Int] {
-        try FileSystem.names(in: job).compactMap { name in
+        try FileSystem.names(in: job).compactMap(number(ofName:))
+    }
+
+    /// The number of the lease that a directory's name is, nil if it is none. Only as it is written here: "lease-7", not
+    /// "lease-007", which would be another directory.
+    private static func number(ofName name: String) -> Int? {
+        guard name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)), 1...highestNumber ~= number,
+            name == "\(prefix)\(number)"
+        else { return nil }
+        return number
+    }
+
+    /// Removes what is called like a lease and is none, as far as that can be done: it entitles nobody to anything.
+    private static func removeForeign(from job: String) {
+        for name in (try? FileSystem.names(in: job)) ?? [] {
             let digits = name.dropFirst(prefix.count)
-            guard name.hasPrefix(prefix), digits.utf8.count <= longestNumber else { return nil }
-            return digits.utf8.allSatisfy { 48...57 ~= $0 } ? Int(digits) : nil
+            guard name.hasPrefix(prefix), !digits.isEmpty, digits.utf8.allSatisfy({ 48...57 ~= $0 }),
+                number(ofName: name) == nil
+            else { continue }
+            try? FileSystem.remove("\(job)/\(name)")
         }
     }
 }
