@@ -40,7 +40,8 @@ public struct FileSystemError: Error, Sendable, Equatable, CustomStringConvertib
             FileSystemError(.notFound, path, "cannot be \(action): \(reason); check the path")
         case EEXIST, ENOTEMPTY:
             FileSystemError(.exists, path, "cannot be \(action): \(reason); move it away or choose another name")
-        case ELOOP, EISDIR:
+        // ENXIO: a socket, or a FIFO that nobody reads.
+        case ELOOP, EISDIR, ENXIO:
             FileSystemError(.notRegular, path, "cannot be \(action): \(reason); give a regular file")
         case EACCES, EPERM, EROFS, ENAMETOOLONG:
             FileSystemError(.cannotCreate, path, "cannot be \(action): \(reason); check the permissions")

@@ -118,25 +118,35 @@ public struct JobDirectory: Sendable, Equatable {
 
     /// Finishes what a crash during ``create(in:input:settings:name:originalName:references:transfer:)`` left in
     /// `parent`: a directory that already holds its input and record becomes a job, one that does not is removed, one
-    /// whose record cannot be read is left alone.
+    /// whose record cannot be read is left alone. One that cannot be dealt with does not keep the others.
     /// - Returns: the jobs that were completed.
+    /// - Throws: the first error, after all have been tried.
     public static func recoverUnfinished(in parent: String) throws -> [JobDirectory] {
         var recovered: [JobDirectory] = []
+        var failure: (any Error)?
         for name in try FileSystem.names(in: parent) where name.hasPrefix(temporaryPrefix) {
-            let temporary = "\(parent)/\(name)"
             let path = "\(parent)/\(name.dropFirst(temporaryPrefix.count))"
-            // The record is written before an input is moved in, and after one has been copied in: without either, the
-            // user's own file is still where it was.
-            guard JobRecord.inputNames.contains(where: { FileSystem.exists("\(temporary)/\($0)") }),
-                FileSystem.exists("\(temporary)/job.json")
-            else {
-                try FileSystem.remove(temporary)
-                continue
+            do {
+                if let job = try recover("\(parent)/\(name)", as: path) { recovered.append(job) }
+            } catch {
+                failure = failure ?? error
             }
-            guard !FileSystem.exists(path), let job = try? open(temporary) else { continue }
-            recovered.append(try complete(temporary, as: path, record: job.record))
         }
+        if let failure { throw failure }
         return recovered
+    }
+
+    private static func recover(_ temporary: String, as path: String) throws -> JobDirectory? {
+        // The record is written before an input is moved in, and after one has been copied in: without either, the
+        // user's own file is still where it was.
+        guard JobRecord.inputNames.contains(where: { FileSystem.exists("\(temporary)/\($0)") }),
+            FileSystem.exists("\(temporary)/job.json")
+        else {
+            try FileSystem.remove(temporary)
+            return nil
+        }
+        guard !FileSystem.exists(path), let job = try? open(temporary) else { return nil }
+        return try complete(temporary, as: path, record: job.record)
     }
 
     /// This job with other operational settings (threads, checkpoint interval) and references, `job.json` rewritten.

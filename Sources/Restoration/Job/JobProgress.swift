@@ -27,11 +27,34 @@ public struct JobProgress: Sendable, Codable, Equatable {
     }
 
     /// The share of the steps that is done, 0 to 1.
-    public var fraction: Double { total > 0 ? Double(step) / Double(total) : 0 }
+    public var fraction: Double { total > 0 ? min(Double(step) / Double(total), 1) : 0 }
 
     /// The progress last written for a job.
     /// - Throws: ``FileSystemError`` or ``RestorationError`` where there is none yet.
     public static func read(of job: JobDirectory) throws -> JobProgress {
         try JobJSON.decode(JobProgress.self, fromFile: job.progressPath)
     }
+}
+
+extension JobProgress {
+    /// Reads a progress whose numbers somebody may have written: counts out of range become the nearest that is in it, and
+    /// a rate or a time that is none is left out.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func count(_ key: CodingKeys) throws -> Int {
+            min(max(try container.decode(Int.self, forKey: key), 0), Self.mostSteps)
+        }
+        step = try count(.step)
+        total = try count(.total)
+        loss = try container.decodeIfPresent(Double.self, forKey: .loss)
+        kernelLoss = try container.decodeIfPresent(Double.self, forKey: .kernelLoss)
+        rate = try container.decodeIfPresent(Double.self, forKey: .rate).flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
+        eta = try container.decodeIfPresent(Double.self, forKey: .eta).flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
+        phase = try container.decode(String.self, forKey: .phase)
+        pid = try container.decode(Int32.self, forKey: .pid)
+        updated = try container.decode(Date.self, forKey: .updated)
+    }
+
+    /// Far more steps than any settings allow, and few enough to reckon with.
+    private static let mostSteps = 1 << 40
 }
