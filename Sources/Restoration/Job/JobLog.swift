@@ -2,7 +2,8 @@ import Foundation
 
 /// The job's own log, one line per event: UTC time, level, text.
 ///
-/// A line that cannot be written is dropped: a full disk must not end a computation.
+/// A line that cannot be written is dropped: a full disk must not end a computation. The file is kept short, see
+/// ``BoundedLog``.
 struct JobLog: Sendable {
     /// How grave an event is.
     enum Level: String, Sendable {
@@ -18,7 +19,7 @@ struct JobLog: Sendable {
     func write(_ level: Level, _ text: String) {
         let oneLine = text.replacingOccurrences(of: "\n", with: " ")
         let line = Array("\(Self.timeStamp()) \(level.rawValue) \(oneLine)\n".utf8)
-        guard lease?.isCurrent ?? true, let writer = try? FileWriter(appendingTo: path) else { return }
+        guard lease?.isCurrent ?? true, let writer = try? BoundedLog(appendingTo: path) else { return }
         try? writer.write(line[...])
     }
 
