@@ -52,6 +52,18 @@ int dkp_is_open_for_writing(int descriptor) {
     return errno == EAGAIN ? 1 : -1;
 }
 
+int dkp_pipe(int ends[2], int capacity) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return -1;
+    (void)fcntl(ends[1], F_SETPIPE_SZ, capacity);
+    return 0;
+}
+
+int dkp_open_both_ways(int descriptor) {
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", descriptor);
+    return open(name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
 int dkp_process_descriptor(pid_t identifier) {
     return (int)syscall(SYS_pidfd_open, identifier, 0);
 }

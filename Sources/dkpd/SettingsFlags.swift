@@ -23,6 +23,8 @@ struct SettingsFlags: ParsableArguments {
     var attempts: String?
     @Option(help: "Seconds before the first retry. (default: 10)")
     var retryDelay: String?
+    @Option(help: "Seconds without progress after which a worker is ended, 0 for never. (default: 600)")
+    var stallTime: String?
     @Option(help: "Free bytes below which no work is begun. (default: 67108864)")
     var freeSpaceFloor: String?
     @Option(help: "Days after which results are removed. (default: never)")
@@ -44,9 +46,9 @@ struct SettingsFlags: ParsableArguments {
             "state_dir": stateDir.map(absolutePath), "worker": worker.map(absolutePath), "workers": workers,
             "threads": threads, "rescan_interval": rescanInterval, "settle_time": settleTime,
             "duplicates": duplicates, "attempts": attempts, "retry_delay": retryDelay,
-            "free_space_floor": freeSpaceFloor, "keep_results": keepResults, "memory_limit": memoryLimit,
-            "niceness": niceness, "limits.bytes": limitsBytes, "limits.pixels": limitsPixels,
-            "log_level": logLevel,
+            "stall_time": stallTime, "free_space_floor": freeSpaceFloor, "keep_results": keepResults,
+            "memory_limit": memoryLimit, "niceness": niceness, "limits.bytes": limitsBytes,
+            "limits.pixels": limitsPixels, "log_level": logLevel,
         ].compactMapValues { $0 }
     }
 }

@@ -73,8 +73,10 @@ final class DaemonProcess {
     private var watchesBefore = 0
 
     /// Starts a daemon in `root/state` with quick settings.
-    /// - Parameter worker: nil for the real one.
-    init(_ root: FilePath, worker: FilePath?, settings: String = "") throws {
+    /// - Parameters:
+    ///   - worker: nil for the real one.
+    ///   - user: whose process it is to be, for root to say.
+    init(_ root: FilePath, worker: FilePath?, settings: String = "", user: String? = nil) throws {
         self.root = root
         state = root.appending("state")
         let configuration = root.appending("dkpd.yaml")
@@ -88,6 +90,11 @@ final class DaemonProcess {
             """, configuration)
         process.executableURL = URL(fileURLWithPath: try Programs.path("dkpd"))
         process.arguments = ["--config", configuration.string, "--state-dir", state.string]
+        if let user {
+            let program = try Programs.path("dkpd")
+            process.arguments = ["--reuid", user, "--clear-groups", program] + (process.arguments ?? [])
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
+        }
         let log = root.appending("dkpd.log").string
         if !FileManager.default.fileExists(atPath: log) { try drop("", FilePath(log)) }
         let handle = try #require(FileHandle(forWritingAtPath: log))
@@ -141,6 +148,12 @@ final class DaemonProcess {
 
     /// Asks it to read its settings again.
     func hangUp() { kill(process.processIdentifier, SIGHUP) }
+
+    /// Stops it as ^Z does, its workers not.
+    func pause() { kill(process.processIdentifier, SIGSTOP) }
+
+    /// Makes it go on.
+    func goOn() { kill(process.processIdentifier, SIGCONT) }
 
     /// Kills it as kill -9 does, leaving its workers alone.
     func killAtOnce() async throws {

@@ -85,7 +85,7 @@ import Testing
     private static let values: [String: [String]] = [
         "state_dir": ["/a", "/b"], "worker": ["/a", "/b"], "workers": ["2", "3"], "threads": ["2", "3"],
         "rescan_interval": ["1", "2"], "settle_time": ["1", "3"], "duplicates": ["skip", "process"],
-        "attempts": ["1", "2"], "retry_delay": ["1", "2"], "free_space_floor": ["1", "2"],
+        "attempts": ["1", "2"], "retry_delay": ["1", "2"], "stall_time": ["1", "2"], "free_space_floor": ["1", "2"],
         "keep_results": ["1", "2"], "memory_limit": ["67108864", "67108865"], "niceness": ["1", "2"],
         "limits.bytes": ["1", "2"], "limits.pixels": ["1", "2"], "log_level": ["debug", "error"],
         "restoration.method": ["dip-dkp", "dip-dkp"], "restoration.preset": ["paper", "default"],

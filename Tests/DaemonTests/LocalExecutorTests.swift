@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import Glibc
+import Restoration
 import SystemPackage
 import TestSupport
 import Testing
@@ -148,14 +149,110 @@ import Testing
     @Test func `keeps a log from growing without end`() throws {
         try withTemporaryDirectory { path in
             let log = FilePath(path).appending("job.log")
+            func bounded() throws -> BoundedLog { try BoundedLog(appendingTo: log.string, most: 1000) }
             try drop("begin\n" + String(repeating: "x", count: 994), log)
-            try JobLogLimit.keep(log, most: 1000)
+            try bounded().cut()
             #expect(try text(log).count == 1000)
+            try bounded().write(Array("y".utf8)[...])
+            var cut = try text(log)
+            #expect(cut.hasPrefix("begin\n") && cut.hasSuffix("was cut here]\ny") && cut.count < 600)
             try drop("begin\n" + String(repeating: "x", count: 5000), log)
-            try JobLogLimit.keep(log, most: 1000)
-            let cut = try text(log)
+            try bounded().cut()
+            cut = try text(log)
             #expect(cut.hasPrefix("begin\n") && cut.hasSuffix("was cut here]\n") && cut.count < 600)
+            for _ in 0..<100 {
+                try bounded().write(Array(String(repeating: "z", count: 300).utf8)[...])
+                #expect(try text(log).count <= 1000)
+            }
         }
+    }
+
+    @Test(arguments: OddKind.allCases) func `opens nothing as a log but a file`(_ kind: OddKind) throws {
+        try withTemporaryDirectory { path in
+            let log = FilePath(path).appending("job.log")
+            try kind.make(log)
+            let error = #expect(throws: FileSystemError.self) { try BoundedLog(appendingTo: log.string).cut() }
+            #expect(error?.code == .notRegular && error?.description.contains("job.log: is not a regular file") == true)
+        }
+    }
+
+    /// A worker that prints as fast as it can, whether it is heard or not, until its file `flood` is gone.
+    private static let flood = """
+        #!/usr/bin/perl
+        $| = 1;
+        print "begin\\n";
+        my $text = ("x" x 99 . "\\n") x 600;
+        while (-e "$ARGV[1]/flood") { syswrite(STDOUT, $text) for 1 .. 20; }
+        # What is said at the end is heard once the flood has run off.
+        for (1 .. 500) { last if syswrite(STDERR, "end\\n"); select(undef, undef, undef, 0.02); }
+        exit 7;
+        """
+
+    @Test(.tags(.slow), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/perl")))
+    func `keeps the log of a worker that prints without end short, and hears its last words`() async throws {
+        try await withExecutor { executor, run, program in
+            try drop(Self.flood, program)
+            try drop("", run.directory.appending("flood"))
+            try await executor.start(run)
+            let log = run.directory.appending("job.log").string
+            var sizes: Set<Int> = []
+            try await wait(for: "a cut") {
+                let size = try Self.size(log)
+                #expect(size <= BoundedLog.most)
+                sizes.insert(size)
+                return sizes.contains { $0 > BoundedLog.most / 2 && $0 > size }
+            }
+            try LocalFileSystem().removeFile(run.directory.appending("flood"))
+            #expect(try await executor.end(of: run) == .exited(7))
+            let handle = try #require(FileHandle(forReadingAtPath: log))
+            #expect(try handle.read(upToCount: 6).map { String(decoding: $0, as: UTF8.self) } == "begin\n")
+            try handle.seek(toOffset: UInt64(max(0, try Self.size(log) - 4)))
+            #expect(try handle.readToEnd().map { String(decoding: $0, as: UTF8.self) } == "end\n")
+        }
+    }
+
+    @Test(.tags(.slow), .enabled(if: MemoryDisk.isPossible))
+    func `lets a worker print on a full disk, and go on`() async throws {
+        try await withExecutor { executor, run, program in
+            let disk = try MemoryDisk(run.directory.string, mebibytes: 4)
+            try drop(Self.flood, program)
+            try drop("", run.directory.appending("flood"))
+            try disk.fill(leaving: 200_000)
+            try await executor.start(run)
+            try await wait(for: "a full disk") { DiskGuard.freeSpace(at: run.directory) == 0 }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(try await executor.poll(run) == .running)
+            try LocalFileSystem().removeFile(run.directory.appending("flood"))
+            #expect(try await executor.end(of: run) == .exited(7))
+        }
+    }
+
+    @Test func `makes a stopped worker go on, so that it can be asked to stop`() async throws {
+        try await withExecutor { executor, run, program in
+            try drop("", run.directory.appending("wait"))
+            try await executor.start(run)
+            try await waitForWords(run)
+            let process = try #require(try Self.process(of: run))
+            #expect(kill(process, SIGSTOP) == 0)
+            await executor.cancel(run)
+            #expect(try await executor.end(of: run) == .exited(75))
+            // And one of an earlier daemon.
+            try await executor.start(run)
+            var other: pid_t?
+            try await wait(for: "the next worker") {
+                other = try Self.process(of: run)
+                return other != nil
+            }
+            kill(try #require(other), SIGSTOP)
+            let next = LocalExecutor(program: program, stopTime: .seconds(20))
+            await next.cancel(run)
+            #expect(try await next.end(of: run) == .unobserved)
+            _ = try await executor.end(of: run)
+        }
+    }
+
+    private static func size(_ path: String) throws -> Int {
+        Int(try LocalFileSystem().status(FilePath(path))?.size ?? 0)
     }
 
     private static func niceness(of process: pid_t) -> CInt {

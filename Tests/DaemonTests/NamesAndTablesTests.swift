@@ -236,6 +236,17 @@ import Testing
         #expect(WorkerVerdict(.exited(74), failure: broken, message: nil) == .failed("exit status 74: bad sector"))
     }
 
+    @Test func `do not try again without the weights, but without a library`() {
+        let weights = WorkerFailure(code: "weights_not_found", message: "faces.h5: no such file", exitCode: 69)
+        for end in [WorkerEnd.exited(69), .unobserved] {
+            #expect(
+                WorkerVerdict(end, failure: weights, message: nil)
+                    == .refused(code: "weights_not_found", message: "faces.h5: no such file"))
+        }
+        let library = WorkerFailure(code: "unavailable", message: "no oneDNN")
+        #expect(WorkerVerdict(.exited(69), failure: library, message: nil) == .failed("exit status 69: no oneDNN"))
+    }
+
     @Test func `of a worker that nobody watched follow what it wrote down`() {
         let failure = WorkerFailure(code: "not_an_image", message: "no PNG", exitCode: 65)
         #expect(

@@ -21,6 +21,14 @@ int dkp_open_folder(const char *_Nonnull path);
 /// does not let one ask (a read lease is tried and given back). The descriptor must be open for reading only.
 int dkp_is_open_for_writing(int descriptor);
 
+/// Makes a pipe whose ends do not block and are closed by exec: `ends[0]` for reading, `ends[1]` for writing. It holds
+/// `capacity` bytes where the system allows for that, else what pipes hold.
+int dkp_pipe(int ends[_Nonnull 2], int capacity);
+
+/// Opens the pipe of a descriptor once more, for reading and writing, not blocking, closed by exec: whoever holds it is
+/// a reader of what he writes, and so never without one.
+int dkp_open_both_ways(int descriptor);
+
 /// A descriptor of the process `identifier` that no later process of the same number can be mistaken for.
 int dkp_process_descriptor(pid_t identifier);
 

@@ -11,7 +11,8 @@ package struct LocalFileSystem: StateFileSystem {
         var status = stat()
         if path.withPlatformString({ lstat($0, &status) }) == 0 { return FileStatus(status) }
         let code = Errno(rawValue: errno)
-        if code == .noSuchFileOrDirectory { return nil }
+        // Nothing can have a name below what is no directory.
+        if code == .noSuchFileOrDirectory || code == .notDirectory { return nil }
         throw FileError(code, operation: "ask its status", path: path)
     }
 
@@ -85,10 +86,7 @@ package struct LocalFileSystem: StateFileSystem {
     package func write(_ bytes: [UInt8], to path: FilePath) throws(FileError) {
         let name = (path.lastComponent?.string ?? "file") + ".tmp"
         let temporary = path.removingLastComponent().appending(name)
-        let descriptor = temporary.withPlatformString {
-            open($0, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o666)
-        }
-        guard descriptor >= 0 else { throw .last("create", temporary) }
+        let descriptor = try create(temporary)
         do throws(FileError) {
             defer { close(descriptor) }
             var written = 0
@@ -107,8 +105,22 @@ package struct LocalFileSystem: StateFileSystem {
         try synchronise(path.removingLastComponent())
     }
 
+    /// Makes a file that is new: what a crash left under its name, or somebody put there (a FIFO, a link), is removed and
+    /// never opened.
+    private func create(_ path: FilePath) throws(FileError) -> CInt {
+        for _ in 0..<10 {
+            let descriptor = path.withPlatformString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+            if descriptor >= 0 { return descriptor }
+            guard errno == EEXIST else { throw .last("create", path) }
+            try removeTree(path)
+        }
+        throw FileError(.fileExists, operation: "create", path: path)
+    }
+
     package func removeFile(_ path: FilePath) throws(FileError) {
-        guard path.withPlatformString({ unlink($0) }) == 0 || errno == ENOENT else { throw .last("remove", path) }
+        guard path.withPlatformString({ unlink($0) }) == 0 || errno == ENOENT || errno == ENOTDIR else {
+            throw .last("remove", path)
+        }
     }
 
     package func removeDirectory(_ path: FilePath) throws(FileError) {

@@ -33,11 +33,16 @@ extension StateFileSystem {
         try read(path, from: 0, limit: limit)
     }
 
-    /// Removes a directory and everything in it, following no link; not an error if there is none.
+    /// Removes a directory and everything in it, following no link; not an error if there is none. What cannot be removed
+    /// does not save the rest; the first error is thrown at the end.
     package func removeTree(_ path: FilePath) throws(FileError) {
         guard let status = try status(path) else { return }
         guard status.kind == .directory else { return try removeFile(path) }
-        for name in try entries(path) { try removeTree(path.appending(name)) }
+        var failure: FileError?
+        for name in try entries(path) {
+            do throws(FileError) { try removeTree(path.appending(name)) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
         try removeDirectory(path)
     }
 

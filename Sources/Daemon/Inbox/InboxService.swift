@@ -54,6 +54,8 @@ struct InboxService: Service {
         /// Complete files that are still to be claimed, in the order of their arrival.
         var backlog: [InboxItem] = []
         var hasUnfinishedClaims = false
+        /// Why claims cannot be completed, as it was last said.
+        var toldOfClaims: Set<String> = []
         var isWithoutFolderEvents = false
     }
 
@@ -118,10 +120,8 @@ struct InboxService: Service {
         try claim.claim(item, as: id) ? job(id) : nil
     }
 
-    /// A job that is there now; where its files cannot be read, the scheduler meets the error.
-    private func job(_ id: JobID) -> Recovery.Found {
-        (try? Recovery.Found(id, in: folder, files)) ?? .init(id: id, ledger: Recovery.ledger(of: folder.job(id)))
-    }
+    /// A job that is there now.
+    private func job(_ id: JobID) -> Recovery.Found { Recovery.Found(id, in: folder, files) }
 
     /// Watches the sub-folders that there are now. A new one may have been filled before it was watched: it is listed
     /// once more.
@@ -159,23 +159,25 @@ struct InboxService: Service {
     /// Completes claims that a full disk or the like had stopped.
     private func finishClaims(_ state: inout State) async {
         guard state.hasUnfinishedClaims else { return }
-        do {
-            try maker.recover()
-            state.hasUnfinishedClaims = false
-            for id in try claim.unfinished() {
-                do {
-                    try claim.finish(id)
-                    await submit(id)
-                } catch {
-                    // The others are not to wait for this one.
-                    logger.error("a claim cannot be completed now", metadata: ["reason": "\(error)"])
-                    state.hasUnfinishedClaims = true
-                }
+        // One that cannot be completed does not keep the others, and is named once for as long as its reason stays.
+        var reasons: Set<String> = []
+        func attempt<Value>(_ body: () throws -> Value) -> Value? {
+            do {
+                return try body()
+            } catch {
+                reasons.insert("\(error)")
+                return nil
             }
-        } catch {
-            logger.error("claims cannot be completed now", metadata: ["reason": "\(error)"])
-            state.hasUnfinishedClaims = true
         }
+        _ = attempt { try maker.recover() }
+        for id in attempt({ try claim.unfinished() }) ?? [] where attempt({ try claim.finish(id) }) != nil {
+            await submit(id)
+        }
+        for reason in reasons.subtracting(state.toldOfClaims).sorted() {
+            logger.error("a claim cannot be completed now", metadata: ["reason": "\(reason)"])
+        }
+        state.toldOfClaims = reasons
+        state.hasUnfinishedClaims = !reasons.isEmpty
     }
 
     private func submit(_ id: JobID) async {

@@ -32,10 +32,11 @@ public struct Daemon: Sendable {
         let maker = DirectoryJobMaker(folder)
         let live = LiveSettings(settings)
         let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
-        let publication = Publication(folder, files: files)
+        let publication = Publication(folder, files: files, logger: logger)
         let queue = JobQueue()
         try await recover(
-            Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), into: queue)
+            Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), in: folder, files,
+            into: queue)
 
         let manager = ServiceManager(logger: logger)
         let (schedulerPulse, inboxPulse) = (Pulse(), Pulse())
@@ -78,7 +79,9 @@ public struct Daemon: Sendable {
         _ = consume lock
     }
 
-    private func recover(_ recovery: Recovery, into queue: JobQueue) async throws {
+    private func recover(
+        _ recovery: Recovery, in folder: StateFolder, _ files: LocalFileSystem, into queue: JobQueue
+    ) async throws {
         let found: (jobs: [Recovery.Found], warnings: [String])
         do {
             found = try recovery.run()
@@ -89,7 +92,15 @@ public struct Daemon: Sendable {
         if !found.jobs.isEmpty {
             logger.notice("going on with jobs of an earlier run", metadata: ["count": "\(found.jobs.count)"])
         }
-        for job in found.jobs { await queue.submit(job) }
+        for job in found.jobs {
+            // No worker is at it until it has its turn: who looks is not to be told otherwise.
+            if job.ledger.state == "running" {
+                var ledger = job.ledger
+                ledger.state = "waiting"
+                try? ledger.write(to: folder.job(job.id), files)
+            }
+            await queue.submit(job)
+        }
     }
 
     /// The worker's path, checked before anything is claimed.

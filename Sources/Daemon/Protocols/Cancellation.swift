@@ -48,6 +48,7 @@ package enum Cancellation {
         defer { withExtendedLifetime(lock) {} }
         let job = folder.job(id)
         let publication = Publication(folder, files: files)
+        _ = try JobRepair(files).repair(job)
         switch try JobPhase(of: job, files) {
         case .publishing, .finished: return nil
         case .rejecting: return try publication.completeRejection(id, name: name)

@@ -64,7 +64,8 @@ final class FinishedResults: Sendable {
         state.listed = Int64(Date().timeIntervalSince1970 * 1e9)
         var present: Set<FilePath.Component> = []
         for name in try files.entries(folder.outbox) {
-            guard let status = try files.status(folder.outbox.appending(name)) else { continue }
+            // One that cannot be asked is none that could be named.
+            guard let status = (try? files.status(folder.outbox.appending(name))) ?? nil else { continue }
             present.insert(name)
             if state.results[name]?.status == status { continue }
             forget(name, &state)

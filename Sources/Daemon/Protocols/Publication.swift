@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SystemPackage
 
 /// What `error.json` says of a rejected image.
@@ -25,6 +26,17 @@ package struct RejectionReport: Sendable, Codable, Equatable {
         self.code = code
         self.message = message
         self.attempts = attempts
+    }
+
+    /// Reads a report; a priority that is out of range counts as the nearest that is in it.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        job = try container.decode(String.self, forKey: .job)
+        name = try container.decode(String.self, forKey: .name)
+        priority = try container.decodeIfPresent(Int.self, forKey: .priority)?.clamped(to: ImageSettings.priorities)
+        code = try container.decode(String.self, forKey: .code)
+        message = try container.decode(String.self, forKey: .message)
+        attempts = try container.decode([JobLedger.Attempt].self, forKey: .attempts)
     }
 
     /// The report of a rejected image; nil if it has none that can be read.
@@ -58,10 +70,13 @@ package struct RejectionReport: Sendable, Codable, Equatable {
 package struct Publication: Sendable {
     private let folder: StateFolder
     private let files: any StateFileSystem
+    private let logger: Logger?
 
-    package init(_ folder: StateFolder, files: any StateFileSystem) {
+    /// - Parameter logger: where it is said what of a job that is done cannot be removed.
+    package init(_ folder: StateFolder, files: any StateFileSystem, logger: Logger? = nil) {
         self.folder = folder
         self.files = files
+        self.logger = logger
     }
 
     /// Publishes a finished job.
@@ -122,30 +137,51 @@ package struct Publication: Sendable {
         return place
     }
 
-    /// Removes the directory of a job that has been published.
+    /// Removes the directory of a job that has been published. The job is over with the rename: what cannot be removed
+    /// (another user's directory) is left to ``removeRetired()``, with a line in the log.
     package func retire(_ id: JobID) throws(FileError) {
         let retired = folder.retired(id)
-        if try files.status(folder.job(id)) != nil { try files.rename(folder.job(id), to: retired) }
-        try files.removeTree(retired)
+        if try files.status(folder.job(id)) != nil {
+            do throws(FileError) {
+                try files.rename(folder.job(id), to: retired)
+            } catch {
+                // Something has that name and cannot be removed. Without input and result the directory counts as
+                // finished, so it may as well be removed where it is.
+                try files.removeTree(folder.job(id))
+            }
+        }
+        do throws(FileError) {
+            try files.removeTree(retired)
+        } catch {
+            logger?.warning(
+                "a job is done, but its directory cannot be removed; tried again at the next start",
+                metadata: ["job": "\(id)", "reason": "\(error)"])
+        }
     }
 
     /// Removes what a crash left of jobs that had been published.
-    package func removeRetired() throws(FileError) {
+    /// - Returns: why some cannot be removed.
+    package func removeRetired() throws(FileError) -> [FileError] {
+        var failures: [FileError] = []
         for entry in try files.entries(folder.jobs) {
             let text = entry.string
             guard text.hasPrefix("."), text.hasSuffix(".done"), JobID(String(text.dropFirst().dropLast(5))) != nil
             else { continue }
-            try files.removeTree(folder.jobs.appending(entry))
+            do throws(FileError) { try files.removeTree(folder.jobs.appending(entry)) } catch { failures.append(error) }
         }
+        return failures
     }
 
-    /// Takes a job from its workers: each lease is renamed away, then removed.
+    /// Takes a job from its workers: each lease is renamed away, which is what counts, then removed.
     private func revokeLeases(of job: FilePath) throws(FileError) {
         for name in try files.entries(job) where name.string.hasPrefix(JobFiles.leasePrefix) {
-            try files.rename(job.appending(name), to: job.appending(".revoked-\(name.string)"))
+            let revoked = job.appending(".revoked-\(name.string)")
+            try files.removeTree(revoked)
+            try files.rename(job.appending(name), to: revoked)
         }
         for name in try files.entries(job) where name.string.hasPrefix(".revoked-") {
-            try files.removeTree(job.appending(name))
+            // What stays goes with the job.
+            try? files.removeTree(job.appending(name))
         }
     }
 

@@ -9,6 +9,9 @@ import SystemPackage
 /// 3. claims are completed or undone (`.ID.new`, see ``Claim``);
 /// 4. each job directory is listed; its ``JobPhase`` says what the scheduler does with it: run the worker, publish,
 ///    reject, or remove.
+///
+/// One entry's trouble is that entry's alone: it is told, and the others go on. A job whose files cannot be read goes to
+/// the scheduler all the same, which pauses it with that reason.
 package struct Recovery: Sendable {
     /// A job that was found.
     package struct Found: Sendable, Equatable {
@@ -25,12 +28,12 @@ package struct Recovery: Sendable {
             self.needsWorker = needsWorker
         }
 
-        /// The job in a directory as its files tell it.
-        package init(_ id: JobID, in folder: StateFolder, _ files: some StateFileSystem) throws(FileError) {
+        /// The job in a directory as its files tell it. Where they cannot be read, the scheduler meets the error.
+        package init(_ id: JobID, in folder: StateFolder, _ files: some StateFileSystem) {
             let job = folder.job(id)
             self.id = id
-            ledger = try JobLedger.read(from: job, files) ?? Recovery.ledger(of: job)
-            needsWorker = try JobPhase(of: job, files) == .working
+            ledger = (try? JobLedger.read(from: job, files)) ?? Recovery.ledger(of: job)
+            needsWorker = (try? JobPhase(of: job, files)) ?? .working == .working
         }
     }
 
@@ -52,24 +55,29 @@ package struct Recovery: Sendable {
 
     /// Puts the folder in order.
     /// - Returns: the jobs, oldest first, and sentences on what was strange or cannot be done now.
-    package func run() throws -> (jobs: [Found], warnings: [String]) {
+    /// - Throws: ``FileError`` if the folder of jobs itself cannot be listed.
+    package func run() throws(FileError) -> (jobs: [Found], warnings: [String]) {
         var warnings: [String] = []
         func attempt(_ body: () throws -> Void) {
             do { try body() } catch { warnings.append("\(error)") }
         }
         attempt { try maker.recover() }
-        attempt { try publication.removeRetired() }
+        attempt { warnings += try publication.removeRetired().map { "\($0)" } }
         for id in try claim.unfinished() { attempt { try claim.finish(id) } }
 
         var jobs: [Found] = []
         for entry in try files.entries(folder.jobs) {
             if entry.string.hasPrefix(".") { continue }
             let path = folder.jobs.appending(entry)
-            guard let id = JobID(entry.string), try files.status(path)?.kind == .directory else {
-                warnings.append("\(path.readable): not a job of this daemon; left alone")
-                continue
+            do throws(FileError) {
+                guard let id = JobID(entry.string), try files.status(path)?.kind == .directory else {
+                    warnings.append("\(path.readable): not a job of this daemon; left alone")
+                    continue
+                }
+                jobs.append(Found(id, in: folder, files))
+            } catch {
+                warnings.append("\(error)")
             }
-            jobs.append(try Found(id, in: folder, files))
         }
         return (jobs.sorted { $0.id < $1.id }, warnings)
     }

@@ -12,6 +12,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
     case duplicates
     case attempts
     case retryDelay = "retry_delay"
+    case stallTime = "stall_time"
     case freeSpaceFloor = "free_space_floor"
     case keepResults = "keep_results"
     case memoryLimit = "memory_limit"
@@ -32,6 +33,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
         case .duplicates: DaemonSettings.Duplicates.allCases.map(\.rawValue).joined(separator: ", ")
         case .attempts: Self.words(numbers)
         case .retryDelay: Self.words(seconds)
+        case .stallTime: Self.words(seconds) + ", or 0 or null for never"
         case .freeSpaceFloor, .niceness: Self.words(numbers)
         case .keepResults: Self.words(numbers) + ", in days, or null for ever"
         case .memoryLimit: Self.words(numbers) + ", or null for no limit"
@@ -41,7 +43,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
     }
 
     /// Whether null (in the file) or an empty value (elsewhere) stands for "not set".
-    var isOptional: Bool { [.worker, .threads, .keepResults, .memoryLimit].contains(self) }
+    var isOptional: Bool { [.worker, .threads, .stallTime, .keepResults, .memoryLimit].contains(self) }
 
     /// The allowed numbers, where they are whole ones.
     private var numbers: ClosedRange<Int> {
@@ -58,7 +60,13 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
     }
 
     /// The allowed seconds, where they are a time.
-    private var seconds: ClosedRange<Double> { self == .rescanInterval ? 0.1...3600 : 0.05...3600 }
+    private var seconds: ClosedRange<Double> {
+        switch self {
+        case .rescanInterval: 0.1...3600
+        case .stallTime: 1...86_400
+        default: 0.05...3600
+        }
+    }
 
     private static func words(_ range: ClosedRange<Int>) -> String {
         "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -74,6 +82,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
             switch self {
             case .worker: settings.worker = nil
             case .threads: settings.threads = nil
+            case .stallTime: settings.stallTime = nil
             case .keepResults: settings.keepResults = nil
             case .memoryLimit: settings.memoryLimit = nil
             default: return false
@@ -90,6 +99,8 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
         case .duplicates: Self.store(DaemonSettings.Duplicates(rawValue: text)) { settings.duplicates = $0 }
         case .attempts: Self.store(Self.whole(text, numbers)) { settings.attempts = $0 }
         case .retryDelay: Self.store(Self.seconds(text, seconds)) { settings.retryDelay = $0 }
+        case .stallTime where Double(text) == 0: Self.store(true) { _ in settings.stallTime = nil }
+        case .stallTime: Self.store(Self.seconds(text, seconds)) { settings.stallTime = $0 }
         case .freeSpaceFloor: Self.store(Self.whole(text, numbers)) { settings.freeSpaceFloor = $0 }
         case .keepResults: Self.store(Self.whole(text, numbers)) { settings.keepResults = $0 }
         case .memoryLimit: Self.store(Self.whole(text, numbers)) { settings.memoryLimit = $0 }

@@ -31,6 +31,9 @@ public struct DaemonSettings: Sendable, Equatable {
     public var attempts = 3
     /// Seconds before the first retry, doubled for each further one, 0.05 to 3600.
     public var retryDelay: Duration = .seconds(10)
+    /// Seconds for which a worker may show no progress before it is ended and its job counts a failure, 1 to 86400; at
+    /// least twenty steps' time. Nil never ends one for that.
+    public var stallTime: Duration? = .seconds(600)
     /// Free bytes on the state folder's file system below which no work is begun.
     public var freeSpaceFloor = 64 << 20
     /// Days after which finished results are removed, 1 to 36500; nil keeps them.

@@ -19,7 +19,8 @@ package struct ImageSettings: Sendable, Equatable {
     /// The largest file of settings that is read, in bytes.
     static let sizeLimit = 65_536
 
-    private static let priorities = -100...100
+    /// The places that there are.
+    static let priorities = -100...100
     static let priorityName = "priority"
 
     /// Sets one value from its text.

@@ -5,9 +5,10 @@ import SystemPackage
 /// How the daemon as a whole stands, for whoever lists the folders: `status.json` in the state folder.
 ///
 /// Where a single job stands is in its own directory. Here is what concerns all of them, and, once more, why jobs are
-/// paused: a job's own directory may be the very thing that cannot be written. It is for people: nothing reads it back.
+/// paused: a job's own directory may be the very thing that cannot be written. It is for people and for `dkp status`: the
+/// daemon does not read it back.
 package struct DaemonStatus: Sendable, Codable, Equatable {
-    /// Why a job is paused.
+    /// Why a job is paused, or does not get on.
     package struct Pause: Sendable, Codable, Equatable {
         /// The job's identifier.
         package var job: String
@@ -35,25 +36,28 @@ package struct DaemonStatus: Sendable, Codable, Equatable {
     package var line: String
     /// Jobs that wait for something outside them.
     package var paused: [Pause]
+    /// Running jobs whose workers do not get on; nil in those of earlier versions.
+    package var stalled: [Pause]?
     /// Free bytes below which no work is begun.
     package var freeSpaceFloor: Int
     /// When this was written, UTC.
     package var updated: Date
 
     enum CodingKeys: String, CodingKey {
-        case version, process, state, reason, line, paused, updated
+        case version, process, state, reason, line, paused, stalled, updated
         case freeSpaceFloor = "free_space_floor"
     }
 
     package init(
-        process: Int32, state: String, reason: String?, line: String, paused: [Pause], freeSpaceFloor: Int,
-        updated: Date
+        process: Int32, state: String, reason: String?, line: String, paused: [Pause], stalled: [Pause] = [],
+        freeSpaceFloor: Int, updated: Date
     ) {
         self.process = process
         self.state = state
         self.reason = reason
         self.line = line
         self.paused = paused
+        self.stalled = stalled
         self.freeSpaceFloor = freeSpaceFloor
         self.updated = updated
     }

@@ -12,6 +12,19 @@ package struct JobID: Sendable, Hashable, Comparable, CustomStringConvertible {
         guard lengths.map(\.utf8.count) == [8, 6, 3], lengths.allSatisfy({ $0.utf8.allSatisfy { 48...57 ~= $0 } })
         else { return nil }
         description = text
+        let moment = moment
+        guard 1...12 ~= moment.month, 1...31 ~= moment.day, moment.hour < 24, moment.minute < 60, moment.second < 60
+        else { return nil }
+    }
+
+    /// The numbers in the text.
+    fileprivate var moment: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, millisecond: Int) {
+        let digits = description.utf8.filter { $0 != 45 }.map { Int($0) - 48 }
+        func number(_ range: Range<Int>) -> Int { digits[range].reduce(0) { $0 * 10 + $1 } }
+        return (
+            number(0..<4), number(4..<6), number(6..<8), number(8..<10), number(10..<12), number(12..<14),
+            number(14..<17)
+        )
     }
 
     fileprivate init(milliseconds: Int64) {
@@ -37,8 +50,14 @@ package struct JobIDGenerator: Sendable {
     private var last: Int64 = 0
     private var newest: JobID?
 
-    /// - Parameter existing: identifiers in use; all that are given out are later.
-    package init(after existing: some Sequence<JobID> = []) { newest = existing.max() }
+    /// No identifiers can be made after this year, so that those that are there now cannot count.
+    private static let lastYear = 9999
+
+    /// - Parameter existing: identifiers in use; all that are given out are later, but for those of the last year that can
+    ///   be written down, which no clock has given.
+    package init(after existing: some Sequence<JobID> = []) {
+        newest = existing.filter { $0.moment.year < Self.lastYear }.max()
+    }
 
     /// The next identifier.
     /// - Parameter now: milliseconds since 1970.
@@ -58,14 +77,13 @@ package struct JobIDGenerator: Sendable {
 extension JobID {
     /// The moment in the name, milliseconds since 1970.
     fileprivate var milliseconds: Int64 {
-        let digits = description.utf8.filter { $0 != 45 }.map { Int($0) - 48 }
-        func number(_ range: Range<Int>) -> Int { digits[range].reduce(0) { $0 * 10 + $1 } }
+        let moment = moment
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let parts = DateComponents(
-            year: number(0..<4), month: number(4..<6), day: number(6..<8), hour: number(8..<10),
-            minute: number(10..<12), second: number(12..<14))
+            year: moment.year, month: moment.month, day: moment.day, hour: moment.hour, minute: moment.minute,
+            second: moment.second)
         let seconds = calendar.date(from: parts)?.timeIntervalSince1970 ?? 0
-        return Int64(seconds) * 1000 + Int64(number(14..<17))
+        return Int64(seconds) * 1000 + Int64(moment.millisecond)
     }
 }

@@ -57,6 +57,24 @@ package struct JobLedger: Sendable, Codable, Equatable {
         self.claimed = claimed
     }
 
+    /// Reads a record whose numbers somebody may have written: those out of range count as the nearest that is in it.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        version = try container.decode(Int.self, forKey: .version)
+        name = try container.decode(String.self, forKey: .name)
+        claimed = try container.decode(Date.self, forKey: .claimed)
+        priority = try container.decodeIfPresent(Int.self, forKey: .priority)?.clamped(to: ImageSettings.priorities)
+        state = try container.decode(String.self, forKey: .state)
+        reason = try container.decodeIfPresent(String.self, forKey: .reason)
+        failures = try container.decode(Int.self, forKey: .failures).clamped(to: 0...Self.mostFailures)
+        failedAtStep = try container.decodeIfPresent(Int.self, forKey: .failedAtStep)?.clamped(to: 0...Int.max)
+        attempts = try container.decode([Attempt].self, forKey: .attempts)
+        rejection = try container.decodeIfPresent(Rejection.self, forKey: .rejection)
+    }
+
+    /// More failures in a row than the setting `attempts` allows for.
+    private static let mostFailures = 1000
+
     /// The file's name in a job directory.
     package static let fileName = "daemon.json"
 
@@ -88,4 +106,9 @@ package struct JobLedger: Sendable, Codable, Equatable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return Array(((try? encoder.encode(value)) ?? Data("{}".utf8)) + Data("\n".utf8))
     }
+}
+
+extension Comparable {
+    /// The nearest value in a range.
+    func clamped(to range: ClosedRange<Self>) -> Self { min(max(self, range.lowerBound), range.upperBound) }
 }

@@ -6,7 +6,8 @@ import SystemPackage
 package enum JobPhase: Sendable, Equatable {
     /// The input is there, and no decision: the worker is to run.
     case working
-    /// The finished result is there (a worker puts it there whole, by a rename): it goes to the outbox.
+    /// The finished result is there (a worker puts it there whole, by a rename): it goes to the outbox. A directory of
+    /// that name without a report and an image is none.
     case publishing
     /// The decision to reject is written down: the rejection is completed and goes to rejected.
     case rejecting
@@ -16,11 +17,14 @@ package enum JobPhase: Sendable, Equatable {
     /// Reads the phase of the job in `directory`.
     package init(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) {
         let rejection = directory.appending(JobFiles.rejection)
-        if try files.status(rejection.appending(JobFiles.error)) != nil {
+        let result = directory.appending(JobFiles.result)
+        if try files.status(rejection.appending(JobFiles.error))?.kind == .regular {
             self = .rejecting
-        } else if try files.status(directory.appending(JobFiles.result))?.kind == .directory {
+        } else if try JobFiles.isComplete(result: result, files) {
             self = .publishing
         } else if try JobFiles.input(of: directory, files) != nil {
+            self = .working
+        } else if try files.status(result) != nil {
             self = .working
         } else {
             self = .finished
@@ -32,20 +36,39 @@ package enum JobPhase: Sendable, Equatable {
 package enum JobFiles {
     /// The image to restore, by whichever of its possible names it is there; nil if it is not.
     package static func input(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) -> FilePath? {
+        var odd: FilePath?
         for name in JobRecord.inputNames {
             let path = directory.appending(name)
-            if try files.status(path) != nil { return path }
+            guard let status = try files.status(path) else { continue }
+            if status.kind == .regular { return path }
+            odd = odd ?? path
         }
-        return nil
+        return odd
     }
+
+    /// Whether a directory is a result: it holds a report and a restored image, regular files with something in them.
+    static func isComplete(result: FilePath, _ files: some StateFileSystem) throws(FileError) -> Bool {
+        guard try files.status(result)?.kind == .directory else { return false }
+        for name in [report, image] {
+            guard let status = try files.status(result.appending(name)), status.kind == .regular, status.size > 0 else {
+                return false
+            }
+        }
+        return true
+    }
+
     /// The finished result, a directory.
     package static let result = "result"
     /// In a result: what was done.
     package static let report = "report.json"
+    /// In a result: the restored image.
+    static let image = "restored.png"
     /// What was asked.
     package static let record = "job.json"
     /// How far it is.
     package static let progress = "progress.json"
+    /// When each run of a worker began and how it ended.
+    static let runs = "runs.json"
     /// The operator's wish that the job be given up.
     package static let cancellation = "cancel"
     /// How the names of directories begin that entitle workers to change the job (see `JobLease`).

@@ -111,14 +111,29 @@ private struct Reader<Files: StateFileSystem> {
         if holder != nil, let pause = status?.paused.first(where: { $0.job == id.description }) {
             (job.state, job.reason) = (.paused, pause.reason)
         }
+        if job.state == .running, let silence = silence(of: id, progress) {
+            (job.reason, job.rate, job.eta) = (silence, nil, nil)
+        }
         return job
+    }
+
+    /// That a running job does not get on, and for how long: by the word of the daemon, which watches it, else by the time
+    /// of the worker's last.
+    private func silence(of id: JobID, _ progress: JobProgress?) -> String? {
+        if holder != nil, let stall = status?.stalled?.first(where: { $0.job == id.description }) {
+            return stall.reason
+        }
+        guard let progress else { return nil }
+        let seconds = now.timeIntervalSince(progress.updated)
+        guard seconds > max(freshness, progress.rate.map { 20 / $0 } ?? 0) else { return nil }
+        return JobTable.words(silence: .seconds(min(seconds, 1e9)))
     }
 
     /// How many files in the inbox, or a sub-folder of it, are called as work is.
     func dropped(in place: FilePath, isInbox: Bool = true) throws(FileError) -> Int {
         var count = 0
         for name in try files.entries(place) where InboxRules.kind(of: name) == .work {
-            switch try files.status(place.appending(name))?.kind {
+            switch (try? files.status(place.appending(name)))??.kind {
             case .regular: count += 1
             case .directory where isInbox: count += (try? dropped(in: place.appending(name), isInbox: false)) ?? 0
             default: break

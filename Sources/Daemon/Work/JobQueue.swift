@@ -26,6 +26,12 @@ package actor JobQueue {
     package var paused: [DaemonStatus.Pause] {
         table.paused.map { DaemonStatus.Pause(job: $0.id.description, name: $0.name, reason: $0.reason) }
     }
+    /// The running jobs that do not get on.
+    package var stalled: [DaemonStatus.Pause] {
+        table.stalled.map {
+            DaemonStatus.Pause(job: $0.id.description, name: $0.name, reason: JobTable.words(silence: $0.silence))
+        }
+    }
     private var lastStatus: DaemonStatus?
 
     /// Whether a status says something new, but for its time.
@@ -90,9 +96,10 @@ package actor JobQueue {
     }
 
     /// Takes note of how far a running job is.
-    package func note(_ progress: JobTable.Progress, of id: JobID) {
+    /// - Parameter silence: for how long it has not got on, where that is worth a word.
+    package func note(_ progress: JobTable.Progress?, silence: Duration? = nil, of id: JobID) {
         let before = table.summary
-        table.note(progress, of: id)
+        table.note(progress, silence: silence, of: id)
         if table.summary != before { bell.ring() }
     }
 

@@ -31,6 +31,8 @@ package struct JobTable: Sendable {
         package var state: State
         /// How far it is, while it is running.
         package var progress: Progress?
+        /// For how long it has not got on, where that is worth a word.
+        package var silence: Duration?
     }
 
     /// The jobs by identifier.
@@ -46,6 +48,9 @@ package struct JobTable: Sendable {
     /// Adds a job to be worked on at once; one that is known already stays as it is.
     package mutating func add(_ id: JobID, _ ledger: JobLedger, now: ContinuousClock.Instant) {
         guard entries[id] == nil else { return }
+        var ledger = ledger
+        // What an earlier daemon told is told again.
+        ledger.reason = nil
         entries[id] = Entry(ledger: ledger, state: .waiting(now))
         enqueue(id)
     }
@@ -72,9 +77,11 @@ package struct JobTable: Sendable {
     }
 
     /// Takes note of how far a running job is.
-    package mutating func note(_ progress: Progress, of id: JobID) {
+    /// - Parameter silence: for how long it has not got on, where that is worth a word.
+    package mutating func note(_ progress: Progress?, silence: Duration? = nil, of id: JobID) {
         guard entries[id]?.state == .running else { return }
-        entries[id]?.progress = progress
+        if let progress { entries[id]?.progress = progress }
+        entries[id]?.silence = silence
     }
 
     /// Puts a running job back.
@@ -118,6 +125,14 @@ package struct JobTable: Sendable {
         }
     }
 
+    /// The running jobs that do not get on, oldest first.
+    package var stalled: [(id: JobID, name: String, silence: Duration)] {
+        running.sorted().compactMap { id in
+            guard let entry = entries[id], let silence = entry.silence else { return nil }
+            return (id, entry.ledger.name, silence)
+        }
+    }
+
     /// A line for an operator: "1 running: cat.png 43 %, 2 waiting, 1 paused: no space left, ETA 3 min". The time is that
     /// of the last of the running jobs to end.
     package var summary: String {
@@ -129,9 +144,11 @@ package struct JobTable: Sendable {
             let percent = first.progress.map { " \(Int(min(max($0.fraction, 0), 1) * 100)) %" } ?? ""
             parts.append("\(running.count) running: \(first.ledger.name)\(percent)\(running.count > 1 ? ", ..." : "")")
         }
+        if let first = stalled.first { parts.append("\(first.name): \(Self.words(silence: first.silence))") }
         if waiting > 0 { parts.append("\(waiting) waiting") }
         if let first = paused.first { parts.append("\(paused.count) paused: \(first.reason)") }
-        if let eta = running.compactMap(\.progress?.eta).max() { parts.append("ETA \(Self.words(seconds: eta))") }
+        let etas = running.filter { $0.silence == nil }.compactMap(\.progress?.eta)
+        if let eta = etas.max() { parts.append("ETA \(Self.words(seconds: eta))") }
         return parts.isEmpty ? "idle" : parts.joined(separator: ", ")
     }
 
@@ -141,6 +158,11 @@ package struct JobTable: Sendable {
         if seconds < 59.5 { return "\(Int(seconds.rounded())) s" }
         let minutes = Int((seconds / 60).rounded())
         return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
+    }
+
+    /// "no progress for 12 min".
+    package static func words(silence: Duration) -> String {
+        "no progress for \(words(seconds: Double(silence.components.seconds)))"
     }
 
     private func moment(of id: JobID) -> ContinuousClock.Instant {

@@ -25,9 +25,11 @@ package final class LocalExecutor: Executor {
     private let program: FilePath
     private let stopTime: Duration
     private let limits: Limits
-    /// The runs that this executor watches. A task each, because a run outlives the call that starts it; cancelling it
-    /// ends the process.
-    private let watched = Mutex<[WorkerHandle: Task<WorkerEnd, any Error>]>([:])
+    /// The runs that this executor watches.
+    private let watched = Mutex<[WorkerHandle: WatchedRun]>([:])
+    /// How long a worker that was killed may take to be gone. One that hangs in the kernel (a stuck disk) is left behind
+    /// then: without its lease it can do no harm.
+    private static let deathTime = Duration.seconds(2)
 
     /// - Parameters:
     ///   - program: the path of `dkp`.
@@ -40,28 +42,21 @@ package final class LocalExecutor: Executor {
     }
 
     package func start(_ run: WorkerRun) async throws {
-        let log = run.directory.appending(JobFiles.log)
-        let output: FileDescriptor
-        do {
-            // The operator's umask applies; a link in its place is not followed.
-            output = try FileDescriptor.open(
-                log, .writeOnly, options: [.create, .append, .closeOnExec, .noFollow],
-                permissions: FilePermissions(rawValue: 0o666))
-        } catch {
-            throw FileError(error as? Errno ?? .ioError, operation: "open", path: log)
-        }
+        let (output, words) = try WorkerOutput.open(run.directory.appending(JobFiles.log))
         let (starts, started) = AsyncThrowingStream<Void, any Error>.makeStream()
-        let task = Task {
+        let watching = WatchedRun {
             do {
-                let end = try await self.spawn(run, output) { started.yield() }
+                let end = try await self.spawn(run, words) { started.yield() }
+                await output.finish()
                 started.finish()
                 return end
             } catch {
+                await output.finish()
                 started.finish(throwing: error)
                 throw error
             }
         }
-        watched.withLock { $0[run.handle] = task }
+        watched.withLock { $0[run.handle] = watching }
         do {
             for try await _ in starts { break }
         } catch {
@@ -70,14 +65,16 @@ package final class LocalExecutor: Executor {
         }
     }
 
-    package func poll(_ run: WorkerRun) async throws -> WorkerState { task(of: run) == nil ? .unknown : .running }
+    package func poll(_ run: WorkerRun) async throws -> WorkerState { watching(of: run) == nil ? .unknown : .running }
 
-    package func cancel(_ run: WorkerRun) async { task(of: run)?.cancel() }
+    package func cancel(_ run: WorkerRun) async {
+        watching(of: run)?.cancel(leavingAfter: stopTime + Self.deathTime)
+    }
 
     package func end(of run: WorkerRun) async throws -> WorkerEnd {
-        guard let task = task(of: run) else { return .unobserved }
+        guard let watching = watching(of: run) else { return .unobserved }
         defer { watched.withLock { $0[run.handle] = nil } }
-        return try await task.value
+        return try await watching.end
     }
 
     /// Runs a worker to its end.
@@ -86,8 +83,10 @@ package final class LocalExecutor: Executor {
     ) async throws -> WorkerEnd {
         var options = PlatformOptions()
         options.processGroupID = 0
+        // One that is stopped hears of it when it is made to go on.
         options.teardownSequence = [
-            .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: stopTime)
+            .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: .zero),
+            .send(signal: .resume, toProcessGroup: true, allowedDurationToNextStep: stopTime),
         ]
         let threads = String(run.threads)
         // The worker must not speak for the daemon to the service manager.
@@ -121,17 +120,60 @@ package final class LocalExecutor: Executor {
         if limits.niceness > 0 { _ = dkp_add_niceness(process, Int32(limits.niceness)) }
     }
 
-    /// The task that watches a run: of one that an earlier daemon started, from now on.
-    private func task(of run: WorkerRun) -> Task<WorkerEnd, any Error>? {
+    /// The watch over a run: over one that an earlier daemon started, from now on.
+    private func watching(of run: WorkerRun) -> WatchedRun? {
         watched.withLock { watched in
-            if let task = watched[run.handle] { return task }
+            if let watching = watched[run.handle] { return watching }
             guard let process = RunningProcess(of: run) else { return nil }
-            let task = Task { [stopTime] () async throws -> WorkerEnd in
+            let watching = WatchedRun { [stopTime] in
                 await process.watch(stopTime: stopTime)
                 return .unobserved
             }
-            watched[run.handle] = task
-            return task
+            watched[run.handle] = watching
+            return watching
+        }
+    }
+}
+
+/// The watch over one run, which outlives the call that starts it.
+private final class WatchedRun: Sendable {
+    private let task: Task<Void, Never>
+    private let ends: AsyncThrowingStream<WorkerEnd, any Error>
+    private let ended: AsyncThrowingStream<WorkerEnd, any Error>.Continuation
+
+    /// - Parameter watch: returns when the run is over; cancelled, it ends the run first.
+    init(_ watch: @escaping @Sendable () async throws -> WorkerEnd) {
+        let (ends, ended) = AsyncThrowingStream<WorkerEnd, any Error>.makeStream()
+        (self.ends, self.ended) = (ends, ended)
+        task = Task {
+            do {
+                ended.yield(try await watch())
+                ended.finish()
+            } catch {
+                ended.finish(throwing: error)
+            }
+        }
+    }
+
+    /// Ends the run.
+    /// - Parameter time: after so long a run that is still not over counts as ended, and is left behind.
+    func cancel(leavingAfter time: Duration) {
+        task.cancel()
+        Task { [ended] in
+            try? await Task.sleep(for: time)
+            ended.yield(.unobserved)
+            ended.finish()
+        }
+    }
+
+    /// How the run ended, once it has; also where the waiting task is cancelled. For one caller.
+    var end: WorkerEnd {
+        get async throws {
+            // In a task of its own: a cancelled task hears nothing more of a stream.
+            try await Task { [ends] in
+                for try await end in ends { return end }
+                return .unobserved
+            }.value
         }
     }
 }
@@ -177,6 +219,8 @@ private final class RunningProcess: Sendable {
                     if ContinuousClock.now >= deadline + .seconds(2) { return }
                 } else if deadline == nil {
                     _ = dkp_signal_process(descriptor, SIGTERM)
+                    // One that is stopped hears of it when it is made to go on.
+                    _ = dkp_signal_process(descriptor, SIGCONT)
                     deadline = .now + stopTime
                 }
             }

@@ -16,34 +16,57 @@ extension Scheduler {
         (try? JobDirectory.open(folder.job(id).string))?.record.settings.threads ?? settings.threadsPerWorker
     }
 
-    /// Stays with a worker until it has ended. When the task is cancelled, or the operator gives the job up, the worker
-    /// is asked to stop.
-    func attend(_ run: WorkerRun) async throws -> WorkerEnd {
-        try await withThrowingDiscardingTaskGroup { group in
-            group.addTask {
-                do {
-                    while Cancellation.wish(in: run.directory, files) == nil {
-                        if let progress = progress(in: run.directory) { await queue.note(progress, of: run.handle.job) }
-                        try JobLogLimit.keep(run.directory.appending(JobFiles.log))
-                        try await Task.sleep(for: Self.glance)
-                    }
-                } catch is CancellationError {
-                } catch {
-                    logger.warning("a job's log cannot be kept short", metadata: ["reason": "\(error)"])
-                }
-                await executor.cancel(run)
-            }
+    /// Stays with a worker until it has ended. When the task is cancelled, the operator gives the job up, or the worker has
+    /// not got on for longer than `stall_time` allows, it is asked to stop.
+    /// - Returns: how it ended, and for how long it had been silent if that is why it was ended.
+    func attend(_ run: WorkerRun) async throws -> (end: WorkerEnd, silence: Duration?) {
+        try await withThrowingTaskGroup(of: Duration?.self) { group in
+            group.addTask { await watch(run) }
             defer { group.cancelAll() }
-            return try await executor.end(of: run)
+            let end = try await executor.end(of: run)
+            group.cancelAll()
+            return (end, try await group.next() ?? nil)
         }
     }
 
-    private func progress(in job: FilePath) -> JobTable.Progress? {
-        let path = job.appending(JobFiles.progress).string
-        guard let progress = try? JobJSON.decode(JobProgress.self, fromFile: path), progress.total > 0 else {
-            return nil
+    /// Looks after a worker until there is a reason to stop it, and stops it.
+    /// - Returns: for how long it had been silent if that was the reason.
+    private func watch(_ run: WorkerRun) async -> Duration? {
+        var watch = ProgressWatch()
+        var stall: Duration?
+        var hasComplained = false
+        while Cancellation.wish(in: run.directory, files) == nil {
+            let found = progress(in: run.directory)
+            let silence = watch.look(found, at: .now)
+            let limit = settings.stallTime.map { watch.limit(stallTime: $0) }
+            // Told well before it has consequences.
+            let isLong = limit.map { silence >= $0 / 2 } ?? false
+            await queue.note(
+                found.flatMap { $0.total > 0 ? .init(fraction: $0.fraction, eta: $0.eta) : nil },
+                silence: isLong ? silence : nil, of: run.handle.job)
+            if let limit, silence >= limit {
+                logger.warning(
+                    "a worker does not get on; it is ended",
+                    metadata: ["job": "\(run.handle.job)", "reason": "\(JobTable.words(silence: silence))"])
+                stall = silence
+                break
+            }
+            do {
+                try BoundedLog(appendingTo: run.directory.appending(JobFiles.log).string).cut()
+            } catch {
+                if !hasComplained {
+                    logger.warning("a job's log cannot be kept short", metadata: ["reason": "\(error)"])
+                }
+                hasComplained = true
+            }
+            do { try await Task.sleep(for: Self.glance) } catch { break }
         }
-        return JobTable.Progress(fraction: progress.fraction, eta: progress.eta)
+        await executor.cancel(run)
+        return stall
+    }
+
+    private func progress(in job: FilePath) -> JobProgress? {
+        try? JobJSON.decode(JobProgress.self, fromFile: job.appending(JobFiles.progress).string)
     }
 
     /// How long until there is something to look at that rings no bell: a job's moment, the disk, a cancellation; nil
@@ -70,7 +93,7 @@ extension Scheduler {
         if state != "stopping" && state != "stopped" { manager.status(line) }
         let status = DaemonStatus(
             process: getpid(), state: state, reason: reason, line: line, paused: await queue.paused,
-            freeSpaceFloor: settings.freeSpaceFloor, updated: Date())
+            stalled: await queue.stalled, freeSpaceFloor: settings.freeSpaceFloor, updated: Date())
         if await queue.isNews(status) { status.write(to: folder) }
     }
 
@@ -101,22 +124,5 @@ struct CancellationWatch {
         seen = status
         nextLook = .now + Scheduler.glance
         return await jobs().filter { Cancellation.isWished(in: folder.job($0), files) }
-    }
-}
-
-/// Keeps a job's log from filling the disk, whatever a library prints into it.
-package enum JobLogLimit {
-    /// The most that a log may hold, in bytes.
-    package static let most = 16 << 20
-
-    /// Cuts a log that has grown over the limit to half of that: the beginning, which says what was done, is kept, and
-    /// what comes next is added to it.
-    package static func keep(_ path: FilePath, most: Int = most) throws {
-        guard let size = try LocalFileSystem().status(path)?.size, size > most else { return }
-        let descriptor = try FileDescriptor.open(path, .writeOnly, options: [.append, .noFollow, .closeOnExec])
-        try descriptor.closeAfter {
-            guard ftruncate(descriptor.rawValue, off_t(most / 2)) == 0 else { throw FileError.last("shorten", path) }
-            try descriptor.writeAll("\n[the log had grown over \(most) bytes and was cut here]\n".utf8)
-        }
     }
 }

@@ -60,20 +60,27 @@ struct Scheduler: Service {
 
     /// Takes a running job as far as it goes now.
     private func work(on id: JobID, _ ledger: JobLedger) async {
+        let before = ledger.reason
         var ledger = ledger
         let turn: Turn
         do {
             turn = try await takeTurn(id, &ledger)
         } catch {
-            logger.error(
-                "cannot go on with a job now, will try again",
-                metadata: ["job": "\(id)", "name": "\(ledger.name)", "reason": "\(error)"])
-            turn = .again(after: settings.retryDelay, pause: "\(error)")
+            let reason = "\(error)"
+            // Said once: a job that cannot be read stays so through many turns.
+            if reason != before {
+                logger.error(
+                    "cannot go on with a job now, will try again",
+                    metadata: ["job": "\(id)", "name": "\(ledger.name)", "reason": "\(reason)"])
+            }
+            turn = .again(after: settings.retryDelay, pause: reason)
         }
         switch turn {
         case .done: await queue.remove(id)
         case .again(let delay, let pause):
-            note(id, &ledger, state: pause == nil ? "waiting" : "paused", reason: pause)
+            note(
+                id, &ledger, state: pause == nil ? "waiting" : "paused", reason: pause,
+                isKnown: pause != nil && pause == before)
             await queue.putBack(id, ledger, after: delay, pause: pause)
         }
     }
@@ -93,6 +100,11 @@ struct Scheduler: Service {
             isAtWork = false
         }
         if !isAtWork {
+            for note in try JobRepair(files).repair(directory) {
+                logger.warning(
+                    "a job's directory was put in order",
+                    metadata: ["job": "\(id)", "name": "\(ledger.name)", "reason": "\(note)"])
+            }
             if let turn = try settle(id, ledger) { return turn }
             guard run.threads <= processors else {
                 let message = "threads is \(run.threads), but this machine has \(processors) processors"
@@ -110,10 +122,12 @@ struct Scheduler: Service {
             logger.info("worker starts", metadata: ["job": "\(id)", "name": "\(ledger.name)"])
             try await executor.start(run)
         }
-        let end = try await attend(run)
+        let (end, silence) = try await attend(run)
         if let turn = try settle(id, ledger) { return turn }
-        let verdict = WorkerVerdict(
+        var verdict = WorkerVerdict(
             end, failure: failure(in: directory), message: lastLine(of: directory, from: logStart))
+        // However it took its end: it had to be ended.
+        if let silence { verdict = .failed("\(JobTable.words(silence: silence)); the worker was ended (\(end))") }
         return try judge(verdict, id, &ledger, .init(began: began, ended: Date(), outcome: "\(end)", message: ""))
     }
 
@@ -218,12 +232,16 @@ struct Scheduler: Service {
 
     /// Writes down where a job stands, for whoever lists the folders. Nothing depends on it, so a full disk does not
     /// matter here.
-    private func note(_ id: JobID, _ ledger: inout JobLedger, state: String, reason: String?) {
+    /// - Parameter isKnown: whether the reason has been told before.
+    private func note(
+        _ id: JobID, _ ledger: inout JobLedger, state: String, reason: String?, isKnown: Bool = false
+    ) {
         ledger.state = state
         ledger.reason = reason
         do {
             try ledger.write(to: folder.job(id), files)
         } catch {
+            if isKnown { return }
             logger.warning("a job's state cannot be written", metadata: ["job": "\(id)", "reason": "\(error)"])
         }
     }
@@ -239,9 +257,12 @@ extension Scheduler {
     /// The last line that the worker said in this run.
     private func lastLine(of job: FilePath, from start: Int64) -> String? {
         let path = job.appending(JobFiles.log)
-        guard let size = try? files.status(path)?.size, size > start,
-            let bytes = try? files.read(path, from: max(start, size - 4096), limit: 4096)
-        else { return nil }
+        guard let size = try? files.status(path)?.size else { return nil }
+        // A log that has grown too long was cut meanwhile: its end is of this run.
+        let start = size < start ? 0 : start
+        guard size > start, let bytes = try? files.read(path, from: max(start, size - 4096), limit: 4096) else {
+            return nil
+        }
         let line = bytes.split(separator: UInt8(ascii: "\n")).last { !$0.allSatisfy { $0 <= 32 } }
         return line.map { ResultName.printable(String(decoding: $0, as: UTF8.self)) }
     }

@@ -24,6 +24,9 @@ package enum WorkerVerdict: Sendable, Equatable {
             case .exited(66): .refused(code: failure?.code ?? "no_input", message: said ?? "the input is not there")
             case .exited(78):
                 .refused(code: failure?.code ?? "bad_settings", message: said ?? "the settings are not usable")
+            // Nothing that another try would bring: somebody has to put the file there.
+            case .exited(69) where failure?.code == "weights_not_found":
+                .refused(code: "weights_not_found", message: said ?? "the weights are not there")
             case .exited(75): .stopped
             // "no_space", "checkpoint_no_space".
             case .exited where failure?.code.hasSuffix("no_space") == true: .hindered(said ?? "\(end)")

@@ -29,10 +29,16 @@ struct LogsCommand: ParsableCommand {
             if try files.status(found.path) == nil { return try run() }
             throw RestorationError(.noInput, "\(path.string): there is no log yet", remedy: "the job has not begun")
         }
+        var position: UInt64 = 0
         // The file is held open: it stays the same file when the job's directory is moved or removed.
         while true {
             let isOver = try found.place != .jobs || files.status(found.path) == nil
+            // One that had grown too long was cut to half: what is new stands behind that.
+            let size = try handle.seekToEnd()
+            if position > size { position = min(size, UInt64(BoundedLog.most / 2)) }
+            try handle.seek(toOffset: position)
             while let data = try handle.read(upToCount: 1 << 16), !data.isEmpty {
+                position = try handle.offset()
                 do { try FileHandle.standardOutput.write(contentsOf: data) } catch { return }
             }
             if isOver || !follow { return }
