@@ -71,7 +71,7 @@ import Testing
         try await withTemporaryDirectory { path in
             let root = FilePath(path)
             let daemon = try DaemonProcess(
-                root, worker: nil, settings: RealWork.settings + "\nstall_time: 5\nattempts: 9")
+                root, worker: nil, settings: RealWork.settings + "\nstall_time: 5\nattempts: 100")
             try await daemon.waitUntilReady()
             try RealWork.paint(root, "cat", into: daemon.state)
             var worker: pid_t = 0
