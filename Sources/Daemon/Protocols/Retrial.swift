@@ -1,7 +1,7 @@
 import Foundation
 import Restoration
 import SystemPackage
-import Yams
+import YAML
 
 /// Puts a rejected image back into the inbox, with the settings that it had.
 package struct Retrial {
@@ -49,13 +49,13 @@ package struct Retrial {
     private func settings(of rejection: FilePath) throws -> [(key: String, value: String)] {
         let own = rejection.appending(JobFiles.settings)
         if try files.status(own) != nil {
-            let text = String(decoding: try files.read(own, limit: ImageSettings.sizeLimit), as: UTF8.self)
-            guard let mapping = (try? Yams.compose(yaml: text))?.mapping else {
+            let bytes = try files.read(own, limit: ImageSettings.sizeLimit)
+            guard let mapping = (try? YAMLValue(bytes))?.mapping else {
                 throw SettingsError.malformed(
                     "not a list of \"setting: value\" lines; retry --without-settings leaves them away",
                     source: own.readable)
             }
-            return mapping.map { ($0.string ?? "?", $1.null == nil ? $1.string ?? "a list or a mapping" : "") }
+            return mapping.map { ($0.key, $0.value.isNull ? "" : $0.value.words) }
         }
         guard try files.status(rejection.appending(JobFiles.record)) != nil else { return [] }
         let priority = RejectionReport.read(from: rejection, files)?.priority
