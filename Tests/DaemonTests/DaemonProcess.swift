@@ -73,8 +73,10 @@ final class DaemonProcess {
     private var watchesBefore = 0
 
     /// Starts a daemon in `root/state` with quick settings.
-    /// - Parameter worker: nil for the real one.
-    init(_ root: FilePath, worker: FilePath?, settings: String = "") throws {
+    /// - Parameters:
+    ///   - worker: nil for the real one.
+    ///   - launcher: a command that starts it, as `setpriv` does; none if empty.
+    init(_ root: FilePath, worker: FilePath?, settings: String = "", launcher: [String] = []) throws {
         self.root = root
         state = root.appending("state")
         let configuration = root.appending("dkpd.yaml")
@@ -86,8 +88,10 @@ final class DaemonProcess {
             \(worker.map { "worker: \($0)" } ?? "")
             \(settings)
             """, configuration)
-        process.executableURL = URL(fileURLWithPath: try Programs.path("dkpd"))
-        process.arguments = ["--config", configuration.string, "--state-dir", state.string]
+        let command =
+            try launcher + [Programs.path("dkpd"), "--config", configuration.string, "--state-dir", state.string]
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
         let log = root.appending("dkpd.log").string
         if !FileManager.default.fileExists(atPath: log) { try drop("", FilePath(log)) }
         let handle = try #require(FileHandle(forWritingAtPath: log))

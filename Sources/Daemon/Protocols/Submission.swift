@@ -72,7 +72,8 @@ package struct Submission {
         var number = 0
         while true {
             number += 1
-            let place = folder.inbox.appending(try Self.numbered(component, number))
+            let name = try Self.numbered(component, number)
+            let place = folder.inbox.appending(name)
             do throws(FileError) {
                 guard let settings else {
                     try files.renameExclusively(path, to: place)
@@ -81,7 +82,8 @@ package struct Submission {
                 }
                 let side = FilePath(place.string + ".yaml")
                 if try files.status(place) != nil { continue }
-                if try files.status(side) != nil { continue }
+                // Whatever lies there could be taken for its settings.
+                if try SideFile.choose(for: InboxItem(name), in: folder.inbox, files) != .none { continue }
                 let made = FilePath(path.string + ".yaml")
                 try files.write(Array(settings.utf8), to: made)
                 do throws(FileError) {
