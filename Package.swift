@@ -60,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+        // For a test alone: a second opinion on what a text of settings means.
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
@@ -91,6 +92,7 @@ let package = Package(
         library("HDF5", ["CHDF5"]),
         library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
         library("Imaging", ["Tensors", "CPNG", "CJPEG", "CTIFF"]),
+        library("YAML", []),
 
         // Numerics.
         library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
@@ -104,12 +106,12 @@ let package = Package(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
-                "KernelPrior", "Checkpointing", "CParallel", "Yams",
+                "KernelPrior", "Checkpointing", "CParallel", "YAML",
             ]),
         library(
             "Daemon",
             [
-                "Restoration", "Imaging", "CLinux", "CSystemd", "Yams", logging, system,
+                "Restoration", "Imaging", "CLinux", "CSystemd", "YAML", logging, system,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -142,6 +144,7 @@ let package = Package(
             cSettings: kernelSettings),
         tests("TensorsTests", ["Tensors"]),
         tests("ImagingTests", ["Imaging", "HDF5", "Tensors", "CTestImages"]),
+        tests("YAMLTests", ["YAML", "Tensors", .product(name: "Yams", package: "Yams")]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),

@@ -13,6 +13,8 @@ public struct DaemonError: Error, Sendable, Equatable, CustomStringConvertible {
         case worker
         /// Watching the inbox failed.
         case inbox
+        /// A limit of the system on watching is reached.
+        case inotifyLimit
     }
 
     /// The kind of error.
@@ -32,7 +34,7 @@ public struct DaemonError: Error, Sendable, Equatable, CustomStringConvertible {
         case .stateFolderInUse: 1
         case .stateFolder: 73
         case .worker: 69
-        case .inbox: 74
+        case .inbox, .inotifyLimit: 74
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Restoration
 
@@ -46,7 +47,8 @@ struct SettingsOptions: ParsableArguments {
     /// The settings: flag beats environment (`DKP_SCALE` and so on) beats default.
     func settings() throws -> RestorationSettings {
         var settings = RestorationSettings()
-        try settings.apply(environment: ProcessInfo.processInfo.environment)
+        try settings.apply(
+            environment: ProcessInfo.processInfo.environment, besides: SettingName.all.map(\.variable))
         let flags: [(SettingKey, String?)] = [
             (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
             (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),

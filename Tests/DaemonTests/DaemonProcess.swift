@@ -76,7 +76,10 @@ final class DaemonProcess {
     /// - Parameters:
     ///   - worker: nil for the real one.
     ///   - user: whose process it is to be, for root to say.
-    init(_ root: FilePath, worker: FilePath?, settings: String = "", user: String? = nil) throws {
+    ///   - launcher: a command that starts it, as `setpriv` does; none if empty.
+    init(
+        _ root: FilePath, worker: FilePath?, settings: String = "", user: String? = nil, launcher: [String] = []
+    ) throws {
         self.root = root
         state = root.appending("state")
         let configuration = root.appending("dkpd.yaml")
@@ -88,13 +91,11 @@ final class DaemonProcess {
             \(worker.map { "worker: \($0)" } ?? "")
             \(settings)
             """, configuration)
-        process.executableURL = URL(fileURLWithPath: try Programs.path("dkpd"))
-        process.arguments = ["--config", configuration.string, "--state-dir", state.string]
-        if let user {
-            let program = try Programs.path("dkpd")
-            process.arguments = ["--reuid", user, "--clear-groups", program] + (process.arguments ?? [])
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-        }
+        let launcher = launcher + (user.map { ["/usr/bin/setpriv", "--reuid", $0, "--clear-groups"] } ?? [])
+        let command =
+            try launcher + [Programs.path("dkpd"), "--config", configuration.string, "--state-dir", state.string]
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
         let log = root.appending("dkpd.log").string
         if !FileManager.default.fileExists(atPath: log) { try drop("", FilePath(log)) }
         let handle = try #require(FileHandle(forWritingAtPath: log))

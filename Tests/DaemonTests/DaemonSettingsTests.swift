@@ -170,6 +170,63 @@ import Testing
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
     }
 
+    @Test(arguments: [
+        ("DKP_FOO", "1", 78, "no such setting"), ("DKP_STESP", "1", 78, "DKP_STEPS may be meant"),
+        ("DKP_SCALE", "5", 78, "variable DKP_SCALE: scale is"), ("DKP_STATE_DIR", "/x", 66, "/nowhere/at/all.png"),
+        ("DKP_WORKERS", "2", 66, "/nowhere/at/all.png"),
+    ]) func `of the environment are checked by dkp restore as well, where flags cover them too`(
+        variable: String, value: String, status: Int32, sentence: String
+    ) async throws {
+        try await withTemporaryDirectory { path in
+            let end = try await Programs.captureAside(
+                "dkp", ["restore", "/nowhere/at/all.png", "-o", "\(path)/out", "--scale", "2"],
+                environment: [variable: value])
+            #expect(end.status == status && end.errors.contains(sentence), "\(end)")
+        }
+    }
+
+    @Test func `that a better source covers must be right as well`() throws {
+        try withTemporaryDirectory { path in
+            let file = FilePath(path).appending("dkpd.yaml")
+            try drop("workers: many", file)
+            var sources = SettingsSources(flags: ["workers": "2"], file: file)
+            var error = #expect(throws: DaemonError.self) { try sources.read() }
+            #expect(error?.description.contains("dkpd.yaml: workers is \"many\"") == true)
+            sources = SettingsSources(flags: ["workers": "2"], environment: ["DKP_WORKERS": "0"])
+            error = #expect(throws: DaemonError.self) { try sources.read() }
+            #expect(error?.description.contains("variable DKP_WORKERS: workers is \"0\"") == true)
+        }
+    }
+
+    @Test func `may begin with a byte-order mark, and are UTF-8`() throws {
+        try withTemporaryDirectory { path in
+            let file = FilePath(path).appending("dkpd.yaml")
+            try drop("\u{FEFF}workers: 2\n", file)
+            #expect(try SettingsSources(file: file).read().workers == 2)
+            let wide = Data([0xFF, 0xFE] + "workers: 2".utf8.flatMap { [$0, 0] })
+            try wide.write(to: URL(fileURLWithPath: file.string))
+            let error = #expect(throws: DaemonError.self) { try SettingsSources(file: file).read() }
+            #expect(error?.description.contains("UTF-16 text; save it as UTF-8") == true)
+            #expect(try ImageSettings().applied("\u{FEFF}scale: 2").restoration.scale == 2)
+        }
+    }
+
+    @Test func `that would take hours to parse, or fill the log, are refused in a sentence`() throws {
+        var bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+        for level in 1...11 {
+            bomb +=
+                "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ",") + "]\n"
+        }
+        bomb += "? *a11\n: 1\n"
+        #expect(throws: SettingsError.self) { try ImageSettings().applied(bomb) }
+        for yaml in [
+            bomb, "workers: " + String(repeating: "x", count: 65_000), String(repeating: "x", count: 65_000) + ": 1",
+        ] {
+            let error = #expect(throws: DaemonError.self) { try DaemonSettings(yaml: yaml, source: "x") }
+            #expect(error.map { $0.description.utf8.count < 2000 } == true)
+        }
+    }
+
     @Test func `take an empty variable for null`() throws {
         let file = FilePath("/nowhere")
         var sources = SettingsSources(flags: ["threads": "3"], environment: ["DKP_THREADS": "2"])
@@ -217,5 +274,14 @@ import Testing
             #expect(!isFine && error.exitCode == 78)
             #expect(error.description.contains("workers is \(workers)") && error.description.contains("8 processors"))
         }
+    }
+}
+
+extension ImageSettings {
+    /// These settings with those of a side file over them.
+    fileprivate func applied(_ yaml: String) throws -> ImageSettings {
+        var copy = self
+        try copy.apply(Array(yaml.utf8), source: "x.yaml")
+        return copy
     }
 }

@@ -11,7 +11,8 @@ import Testing
         ("cat.png", InboxRules.NameKind.work), ("text", .work), (".cat.png.X3a2", .temporary),
         ("cat.png.part", .temporary),
         ("cat.TMP", .temporary), ("cat.crdownload", .temporary), ("cat.png~", .temporary), ("cat.png.yaml", .settings),
-        ("dkp.yaml", .settings), ("tmp.png", .work), ("part", .work),
+        ("dkp.yaml", .settings), ("tmp.png", .work), ("part", .work), ("cat.png.filepart", .temporary),
+        ("cat.png.7f3a.partial", .temporary), ("cat.png.opdownload", .temporary), ("cat.png.YML", .settings),
     ]) func `tells work from other names`(name: String, kind: InboxRules.NameKind) throws {
         #expect(InboxRules.kind(of: try component(name)) == kind)
     }
@@ -27,6 +28,57 @@ import Testing
             #expect(finding.ready == [])
             finding = try scanner.scan(closed: [], now: now + .seconds(2))
             #expect(finding.ready == [try item("two.png")])
+        }
+    }
+
+    @Test func `gives an empty file the settle time after its last change, closed or not`() throws {
+        try withInbox { inbox, scanner in
+            let now = ContinuousClock.now
+            let closed: Set = [try item("one.png")]
+            try drop("", inbox.appending("one.png"))
+            #expect(try scanner.scan(closed: closed, now: now) == .init(ready: [], isWaiting: true))
+            #expect(try scanner.scan(closed: closed, now: now + .seconds(1)).ready == [])
+            // As WebDAV, SMB and browsers do: the image takes the place of the empty file.
+            try drop("image", inbox.appending("one.png.part"))
+            #expect(rename(inbox.appending("one.png.part").string, inbox.appending("one.png").string) == 0)
+            #expect(try scanner.scan(closed: [], now: now + .seconds(2)).ready == [])
+            #expect(try scanner.scan(closed: closed, now: now + .seconds(2)).ready == [item("one.png")])
+            try drop("", inbox.appending("two.png"))
+            #expect(try scanner.scan(closed: [], now: now + .seconds(3)).ready == [])
+            #expect(try scanner.look(at: [item("two.png")], closed: [], now: now + .seconds(5)).ready.count == 1)
+        }
+    }
+
+    @Test func `waits for the settings beside a file to be written`() throws {
+        try withInbox { inbox, scanner in
+            let now = ContinuousClock.now
+            let closed: Set = [try item("one.png")]
+            let writer = try FileDescriptor.open(
+                inbox.appending("one.png.yaml"), .writeOnly, options: .create, permissions: [.ownerReadWrite])
+            try drop("image", inbox.appending("one.png"))
+            _ = try writer.writeAll("scale".utf8)
+            #expect(try scanner.scan(closed: closed, now: now) == .init(ready: [], isWaiting: true))
+            #expect(try scanner.scan(closed: closed, now: now + .seconds(60)).ready == [])
+            _ = try writer.writeAll(": 2".utf8)
+            try writer.close()
+            #expect(
+                try scanner.scan(closed: closed, now: now + .seconds(61)).ready == closed.sorted { $0.text < $1.text })
+        }
+    }
+
+    @Test func `says once of settings that have no effect`() throws {
+        let log = LogCapture()
+        try withInbox(Logger(label: "test") { _ in log }) { inbox, scanner in
+            let now = ContinuousClock.now
+            try drop("scale: 2", inbox.appending("dkp.yml"))
+            try drop("scale: 2", inbox.appending("early.png.yaml"))
+            scanner.note(taken: try item("late.png"), at: Date(timeIntervalSinceNow: -60))
+            try drop("scale: 2", inbox.appending("late.png.yaml"))
+            try drop("scale: 2", inbox.appending("late.yml"))
+            for second in [0, 1, 2, 4, 6] { _ = try scanner.scan(closed: [], now: now + .seconds(second)) }
+            let names = log.lines.compactMap { $0.firstMatch(of: /name=(\S+)/).map { String($0.1) } }
+            #expect(names.sorted() == ["dkp.yml", "late.png.yaml", "late.yml"], "\(log.lines)")
+            #expect(log.lines.filter { $0.contains("after its image was taken") }.count == 2)
         }
     }
 
@@ -105,6 +157,49 @@ import Testing
             #expect(!news.isIncomplete)
             try LocalFileSystem().removeTree(inbox)
             await hear { $0.isIncomplete }
+        }
+    }
+
+    @Test func `knows which files are being written`() throws {
+        try withTemporaryDirectory { path in
+            let inbox = FilePath(path).appending("inbox")
+            try LocalFileSystem().makeDirectory(inbox)
+            let bell = Bell()
+            let watcher = try InboxWatcher(inbox, bell: bell)
+            func open(_ name: String) throws -> FileDescriptor {
+                try FileDescriptor.open(
+                    inbox.appending(name), .writeOnly, options: .create, permissions: [.ownerReadWrite])
+            }
+            let first = try open("first.png")
+            let second = try open("second.tmp")
+            #expect(watcher.takeNews() == .init())
+            for writer in [first, second] { _ = try writer.writeAll("x".utf8) }
+            #expect(try watcher.filesBeingWritten() == [item("first.png"), item("second.tmp")])
+            // Written on under another name, and not at all any more.
+            #expect(rename(inbox.appending("second.tmp").string, inbox.appending("second.png").string) == 0)
+            #expect(try watcher.filesBeingWritten() == [item("first.png"), item("second.png")])
+            #expect(watcher.takeNews().items == [])
+            try second.close()
+            let news = watcher.takeNews()
+            #expect(try news.items == [item("second.png")] && news.writing == [item("first.png")])
+            #expect(unlink(inbox.appending("first.png").string) == 0)
+            #expect(watcher.filesBeingWritten() == [])
+            // A link is nothing that is written.
+            #expect(link(inbox.appending("second.png").string, inbox.appending("link.png").string) == 0)
+            #expect(watcher.filesBeingWritten() == [])
+
+            // A new folder is watched before anyone has asked for it.
+            try LocalFileSystem().makeDirectory(inbox.appending("holiday"))
+            #expect(watcher.takeNews().isIncomplete)
+            let third = try open("holiday/cat.png")
+            _ = try third.writeAll("x".utf8)
+            #expect(try watcher.filesBeingWritten() == [item("holiday/cat.png")])
+            #expect(watcher.watch(folders: [try component("holiday")]) == (true, nil))
+            #expect(try watcher.filesBeingWritten() == [item("holiday/cat.png")])
+            #expect(watcher.watch(folders: []) == (false, nil))
+            #expect(watcher.filesBeingWritten() == [])
+            try first.close()
+            try third.close()
         }
     }
 
@@ -198,12 +293,13 @@ import Testing
         }
     }
 
-    private func withInbox(_ body: (FilePath, inout InboxScanner) throws -> Void) throws {
+    private func withInbox(
+        _ logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        _ body: (FilePath, inout InboxScanner) throws -> Void
+    ) throws {
         try withTemporaryDirectory { path in
             let inbox = FilePath(path)
-            var scanner = InboxScanner(
-                inbox, files: LocalFileSystem(), settleTime: .seconds(2),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            var scanner = InboxScanner(inbox, files: LocalFileSystem(), settleTime: .seconds(2), logger: logger)
             try body(inbox, &scanner)
         }
     }

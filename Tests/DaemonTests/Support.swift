@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import Glibc
+import Logging
 import Restoration
 import Synchronization
 import SystemPackage
@@ -162,3 +163,24 @@ func wait(
 }
 
 struct Timeout: Error {}
+
+/// A log in memory.
+struct LogCapture: LogHandler {
+    private final class Store: Sendable { let lines = Mutex<[String]>([]) }
+    private let store = Store()
+    var logLevel = Logger.Level.trace
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// What was written, a line each, metadata behind the message.
+    var lines: [String] { store.lines.withLock { $0 } }
+
+    func log(event: LogEvent) {
+        let metadata = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        store.lines.withLock { $0.append("\(event.message)\(metadata)") }
+    }
+}

@@ -28,7 +28,7 @@ import Testing
     }
 
     private func network(_ group: String, precision: Precision) throws -> UNet {
-        try UNet(try WeightsFile("\(GoldenNumbers.unets.path)#\(group)"), precision: precision)
+        try UNet(try WeightsFile(GoldenNumbers.unets.path, group: group), precision: precision)
     }
 
     @Test(arguments: groups, Precision.allCases)

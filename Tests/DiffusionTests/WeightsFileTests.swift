@@ -69,7 +69,7 @@ import Testing
             let image = Tensor<Float>(shape: [3, 8, 12], repeating: 0.25)
             let copy = try UNet(weights, height: 8, width: 12, precision: .f32)
             let original = try UNet(
-                try WeightsFile("\(GoldenNumbers.unets.path)#\(Self.group)"), height: 8, width: 12, precision: .f32)
+                try WeightsFile(GoldenNumbers.unets.path, group: Self.group), height: 8, width: 12, precision: .f32)
             #expect(try copy.predict(image, timestep: 9) == original.predict(image, timestep: 9))
         }
     }
@@ -174,18 +174,18 @@ import Testing
 
     @Test func `an absent file, an absent group and a truncated file are told apart`() throws {
         try withTemporaryDirectory { directory in
-            func code(_ location: String) -> WeightsError.Code? {
+            func code(_ path: String, group: String? = nil) -> WeightsError.Code? {
                 do {
-                    _ = try WeightsFile(location)
+                    _ = try WeightsFile(path, group: group)
                     return nil
                 } catch { return (error as? WeightsError)?.code }
             }
             #expect(code(directory + "/none.h5") == .notFound)
-            #expect(code(GoldenNumbers.unets.path + "#none") == .notFound)
+            #expect(code(GoldenNumbers.unets.path, group: "none") == .notFound)
             let data = try Data(contentsOf: URL(fileURLWithPath: GoldenNumbers.unets.path))
             let path = directory + "/cut.h5"
             try data.prefix(data.count / 2).write(to: URL(fileURLWithPath: path))
-            #expect(code(path + "#" + Self.group) == .damaged)
+            #expect(code(path, group: Self.group) == .damaged)
         }
     }
 }

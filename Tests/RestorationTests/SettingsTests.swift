@@ -121,12 +121,44 @@ import Testing
     @Test func `overrides and environment variables are checked alike`() throws {
         var settings = RestorationSettings()
         try settings.apply(override: "scale=2", source: "--set")
-        try settings.apply(environment: ["DKP_SEED": "7", "DKP_OTHER": "x", "HOME": "/"])
+        try settings.apply(environment: ["DKP_SEED": "7", "DKP_OTHER": "x", "HOME": "/"], besides: ["DKP_OTHER"])
         #expect(settings.scale == 2)
         #expect(settings.seed == 7)
         #expect(throws: SettingsError.self) { try settings.apply(override: "scale", source: "--set") }
         let error = try #require(throws: SettingsError.self) { try settings.apply(environment: ["DKP_SCALE": "5"]) }
         #expect(error.description.contains("DKP_SCALE"))
+        for (variable, word) in [("DKP_FOO", "known: DKP_"), ("DKP_SCAEL", "DKP_SCALE may be meant")] {
+            let other = try #require(throws: SettingsError.self) { try settings.apply(environment: [variable: "5"]) }
+            #expect(
+                other.description.hasPrefix("environment variable \(variable): ") && other.description.contains(word))
+        }
+    }
+
+    @Test func `no message quotes a text of any length`() throws {
+        let long = String(repeating: "é", count: 65_000)
+        var settings = RestorationSettings()
+        for yaml in ["scale: \(long)", "\(long): 1", "weights: [\(long)]", "a: '\(long)' x", "\(long): 1\n\(long): 2"] {
+            let error = try #require(throws: SettingsError.self) { try settings.apply(yaml: yaml, source: "x") }
+            #expect(error.description.utf8.count < 1000)
+        }
+        let error = try #require(throws: SettingsError.self) { try settings.apply(override: long, source: "--set") }
+        #expect(error.description.contains("(130000 bytes)") && error.description.utf8.count < 1000)
+    }
+
+    @Test(arguments: ["[", "{\"scale\":"]) func `JSON of any depth and numbers of any size are errors`(opening: String)
+    {
+        let deep = String(repeating: opening, count: 100_000)
+        #expect(throws: (any Error).self) { try JSONDecoder().decode(RestorationSettings.self, from: Data(deep.utf8)) }
+        #expect(throws: (any Error).self) {
+            try JSONDecoder().decode(RestorationSettings.self, from: Data("{\"x\":\(deep)".utf8))
+        }
+        for number in [
+            "1e999", "-1e999", "18446744073709551616", String(repeating: "9", count: 10_000), "1e-999999999",
+        ] {
+            #expect(throws: (any Error).self) {
+                try JSONDecoder().decode(RestorationSettings.self, from: Data("{\"scale\":\(number)}".utf8))
+            }
+        }
     }
 
     @Test func `settings survive JSON, and decoding is as strict as parsing`() throws {

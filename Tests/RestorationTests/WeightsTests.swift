@@ -19,6 +19,29 @@ import Testing
         #expect(WeightsLocation("#x").path == "#x")
     }
 
+    @Test(arguments: [("a#b.h5#", "a#b.h5", nil), ("a#b/w.h5#c", "a#b/w.h5", "c"), ("a#b#c", "a#b", "c")])
+    func `a place begins its group at the last number sign, and is read as it was written`(
+        text: String, path: String, group: String?
+    ) {
+        let location = WeightsLocation(text)
+        #expect(location.path == path && location.group == group)
+        #expect(location.description == text && WeightsLocation(location.description) == location)
+        #expect(WeightsLocation(location.inFolder("/x#y").description) == location.inFolder("/x#y"))
+    }
+
+    @Test func `weights whose own name has a number sign are opened by one rule, and the error tells how`() throws {
+        try withTemporaryDirectory { folder in
+            try Data().write(to: URL(fileURLWithPath: "\(folder)/faces#1.h5"))
+            let error = #expect(throws: RestorationError.self) {
+                try DiffusionModel(WeightsLocation("\(folder)/faces#1.h5"), precision: .f32)
+            }
+            #expect(error.map { "\($0)" }?.contains("faces#1.h5#") == true, "\(String(describing: error))")
+            #expect(throws: WeightsError.self) {
+                try DiffusionModel(WeightsLocation("\(folder)/faces#1.h5#"), precision: .f32)
+            }
+        }
+    }
+
     @Test(arguments: ["", ".", "..", "../x.h5", "/x.h5", "a/b.h5", ".x.h5", "x\u{0}.h5", "..#../x"])
     func `what may lead out of a folder is no name`(_ text: String) {
         #expect(!WeightsLocation(text).isName)

@@ -12,11 +12,17 @@ package struct InboxRules: Sendable {
         case settings
     }
 
+    /// What unfinished files of well-known programs end in: browsers (`.part`, `.crdownload`, `.opdownload`,
+    /// `.download`), rsync (`.part`, `.partial`), rclone (`.partial`), WinSCP (`.filepart`), aria2, editors.
+    private static let temporaryEndings = [
+        ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".opdownload", ".aria2", ".swp",
+    ]
+
     /// What a name by itself says.
     package static func kind(of name: FilePath.Component) -> NameKind {
         let text = name.string.lowercased()
         if text.hasPrefix(".") || text.hasSuffix("~") { return .temporary }
-        if [".part", ".tmp", ".crdownload"].contains(where: text.hasSuffix) { return .temporary }
+        if temporaryEndings.contains(where: text.hasSuffix) { return .temporary }
         if text.hasSuffix(".yaml") || text.hasSuffix(".yml") { return .settings }
         return .work
     }

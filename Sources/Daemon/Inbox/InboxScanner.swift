@@ -1,4 +1,5 @@
 import CLinux
+import Foundation
 import Glibc
 import Logging
 import Restoration
@@ -28,11 +29,16 @@ package struct InboxScanner {
     /// The sub-folders that the last listing found.
     package private(set) var folders: Set<FilePath.Component> = []
 
+    /// What was taken is forgotten when it is more than this.
+    private static let maximumTaken = 20_000
+
     private let inbox: FilePath
     private let files: any StateFileSystem
     private let logger: Logger
     private var rules = InboxRules()
     private var told: [InboxItem: String] = [:]
+    /// When files were taken, nanoseconds since 1970.
+    private var taken: [InboxItem: Int64] = [:]
 
     /// - Parameter settleTime: how long a file without an event must not have changed.
     package init(_ inbox: FilePath, files: any StateFileSystem, settleTime: Duration, logger: Logger) {
@@ -43,32 +49,37 @@ package struct InboxScanner {
     }
 
     /// Lists the inbox and its sub-folders.
-    /// - Parameter closed: files whose writer is known to have closed them.
+    /// - Parameters:
+    ///   - closed: files whose writer is known to have closed them.
+    ///   - writing: files that are known to have been written to and not closed since.
     package mutating func scan(
-        closed: Set<InboxItem>, now: ContinuousClock.Instant
+        closed: Set<InboxItem>, writing: Set<InboxItem> = [], now: ContinuousClock.Instant
     ) throws(FileError) -> Finding {
-        var look = Look(closed: closed, now: now)
+        var look = Look(closed: closed, writing: writing, now: now)
         let names = try files.entries(inbox)
         var present = Set(names.map { InboxItem($0) })
         for name in names where InboxRules.kind(of: name) == .work {
             examine(InboxItem(name), in: inbox, &look)
         }
+        tellOfIdleSettings(names.map { InboxItem($0) }, in: inbox, look)
         folders = look.folders
         for folder in folders { present.formUnion(examine(folder, only: nil, &look)) }
         rules.forget(allBut: present)
         told = told.filter { present.contains($0.key) }
+        if taken.count > Self.maximumTaken { taken = [:] }
         return look.finding
     }
 
     /// Looks at single files, as events report them.
     package mutating func look(
-        at items: some Collection<InboxItem>, closed: Set<InboxItem>, now: ContinuousClock.Instant
+        at items: some Collection<InboxItem>, closed: Set<InboxItem>, writing: Set<InboxItem> = [],
+        now: ContinuousClock.Instant
     ) throws(FileError) -> Finding {
-        var look = Look(closed: closed, now: now)
+        var look = Look(closed: closed, writing: writing, now: now)
         for (folder, items) in Dictionary(grouping: items, by: \.folder) {
             if let folder {
                 // The settings are what the other files may have been waiting for.
-                let isWhole = items.contains { $0.name.string == ImageSettings.folderFile }
+                let isWhole = items.contains { SideFile.folderNames.contains($0.name) }
                 _ = examine(folder, only: isWhole ? nil : items.map(\.name), &look)
             } else {
                 for item in items where InboxRules.kind(of: item.name) == .work { examine(item, in: inbox, &look) }
@@ -88,13 +99,15 @@ package struct InboxScanner {
     /// One look in the making.
     private struct Look {
         let closed: Set<InboxItem>
+        let writing: Set<InboxItem>
         let now: ContinuousClock.Instant
         var ready: [(item: InboxItem, arrived: Int64)] = []
         var isWaiting = false
         var folders: Set<FilePath.Component> = []
 
-        init(closed: Set<InboxItem>, now: ContinuousClock.Instant) {
+        init(closed: Set<InboxItem>, writing: Set<InboxItem>, now: ContinuousClock.Instant) {
             self.closed = closed
+            self.writing = writing
             self.now = now
         }
 
@@ -112,7 +125,7 @@ package struct InboxScanner {
             guard let status = try files.status(path) else { return }
             switch status.kind {
             case .regular:
-                if try isComplete(item, at: path, status, look) {
+                if try isComplete(item, at: path, status, look), try hasWholeSettings(item, in: directory, look) {
                     look.ready.append((item, status.changed))
                 } else if told[item] == nil {
                     look.isWaiting = true
@@ -136,12 +149,20 @@ package struct InboxScanner {
             let held = try HeldFolder(inbox.appending(folder))
             let present = try files.entries(held.path)
             let work = (names ?? present).filter { InboxRules.kind(of: $0) == .work }
-            if !work.isEmpty {
-                if try hasSettings(folder, held.path, &look) {
+            if !work.isEmpty, try hasSettings(folder, held.path, &look) {
+                // Whoever made it may not have given its group the right to write.
+                if held.path.withPlatformString({ access($0, W_OK | X_OK) }) == 0 {
                     for name in work { examine(InboxItem(name, in: folder), in: held.path, &look) }
+                } else {
+                    let place = inbox.appending(folder).readable
+                    leaveAlone(
+                        InboxItem(folder),
+                        "nothing can be taken out of the folder; chmod g+w '\(place)' lets the daemon do it")
                 }
             }
-            return Set(present.map { InboxItem($0, in: folder) } + [InboxItem(folder)])
+            let items = present.map { InboxItem($0, in: folder) }
+            if names == nil { tellOfIdleSettings(items, in: held.path, look) }
+            return Set(items + [InboxItem(folder)])
         } catch {
             // It went as it came; if it is there, its name says what is the matter with it.
             if error.code != .noSuchFileOrDirectory {
@@ -155,14 +176,15 @@ package struct InboxScanner {
     private mutating func hasSettings(
         _ folder: FilePath.Component, _ path: FilePath, _ look: inout Look
     ) throws(FileError) -> Bool {
-        guard let name = FilePath.Component(ImageSettings.folderFile) else { return false }
-        let item = InboxItem(name, in: folder)
-        guard let status = try files.status(path.appending(name)), status.kind == .regular else {
-            leaveAlone(
-                InboxItem(folder),
-                "it is a folder without a \(name.string); put one there: an empty one asks for the defaults")
+        let choice = try SideFile.chooseShared(in: path, files)
+        guard case .one(let name) = choice, let status = try files.status(path.appending(name)) else {
+            var reason =
+                "it is a folder without a \(ImageSettings.folderFile); put one there: an empty one asks for the defaults"
+            if case .unclear(let sentence) = choice { reason = sentence }
+            leaveAlone(InboxItem(folder), reason)
             return false
         }
+        let item = InboxItem(name, in: folder)
         let isComplete = try isComplete(item, at: path.appending(name), status, look)
         look.isWaiting = look.isWaiting || !isComplete
         return isComplete
@@ -171,18 +193,73 @@ package struct InboxScanner {
     private mutating func isComplete(
         _ item: InboxItem, at path: FilePath, _ status: FileStatus, _ look: Look
     ) throws(FileError) -> Bool {
-        guard
-            look.closed.contains(item) || rules.hasSettled(item, status, for: settleTime, now: look.now)
-        else { return false }
+        // An empty file is what some programs make first, to fill or replace it later.
+        let isClosed = status.size > 0 && look.closed.contains(item)
+        guard isClosed || rules.hasSettled(item, status, for: settleTime, now: look.now) else { return false }
+        return try !isBeingWritten(item, at: path, look)
+    }
+
+    /// Whether someone has a file open for writing, as far as one can tell.
+    private func isBeingWritten(
+        _ item: InboxItem, at path: FilePath, _ look: Look
+    ) throws(FileError) -> Bool {
         let descriptor = path.withPlatformString { dkp_open_regular($0) }
         guard descriptor >= 0 else {
             let code = Errno(rawValue: errno)
-            if code == .noSuchFileOrDirectory { return false }
+            if code == .noSuchFileOrDirectory { return true }
             throw FileError(code, operation: "read", path: path)
         }
         defer { close(descriptor) }
-        // Its time may stand still while its writer takes a pause: as far as the system can tell, ask.
-        return dkp_is_open_for_writing(descriptor) != 1
+        // Its time may stand still while its writer takes a pause. The system tells only of files of one's own; of
+        // others, what was seen of them.
+        return switch dkp_is_open_for_writing(descriptor) {
+        case 0: false
+        case 1: true
+        default: look.writing.contains(item)
+        }
+    }
+
+    /// Whether the settings beside a file, if it has any, are all written.
+    private mutating func hasWholeSettings(
+        _ item: InboxItem, in directory: FilePath, _ look: Look
+    ) throws(FileError) -> Bool {
+        guard case .one(let name) = try SideFile.choose(for: item, in: directory, files) else { return true }
+        let side = InboxItem(name, in: item.folder)
+        let path = directory.appending(name)
+        guard let status = try files.status(path), status.kind == .regular else { return true }
+        if status.size == 0, !rules.hasSettled(side, status, for: settleTime, now: look.now) { return false }
+        return try !isBeingWritten(side, at: path, look)
+    }
+
+    /// Notes that a file was taken: settings that come for it afterwards are too late.
+    /// - Parameter time: when the taking began.
+    package mutating func note(taken item: InboxItem, at time: Date) {
+        let nanoseconds = Int64(time.timeIntervalSince1970 * 1e9)
+        taken[item] = nanoseconds
+        if let stem = SideFile.stemName(of: item.name) { taken[InboxItem(stem, in: item.folder)] = nanoseconds }
+    }
+
+    /// Says once of settings that have no effect: those that came after their image was taken, and those for a folder
+    /// that lie in the inbox itself.
+    private mutating func tellOfIdleSettings(_ items: [InboxItem], in directory: FilePath, _ look: Look) {
+        for item in items where InboxRules.kind(of: item.name) == .settings && told[item] == nil {
+            if SideFile.folderNames.contains(item.name) {
+                if item.folder == nil {
+                    leaveAlone(
+                        item,
+                        "it has no effect here: it is for a sub-folder; settings for all images stand in the daemon's own file"
+                    )
+                }
+                continue
+            }
+            guard let base = SideFile.base(of: item.name), let time = taken[InboxItem(base, in: item.folder)],
+                let status = (try? files.status(directory.appending(item.name))) ?? nil, status.changed > time,
+                rules.hasSettled(item, status, for: settleTime, now: look.now)
+            else { continue }
+            leaveAlone(
+                item,
+                "it came after its image was taken, which goes by other settings; it holds for the next of that name")
+        }
     }
 
     private func place(of item: InboxItem) -> FilePath { item.folder.map { inbox.appending($0) } ?? inbox }

@@ -56,6 +56,7 @@ struct InboxService: Service {
         var hasUnfinishedClaims = false
         /// Why claims cannot be completed, as it was last said.
         var toldOfClaims: Set<String> = []
+        var isWithoutEvents = false
         var isWithoutFolderEvents = false
     }
 
@@ -67,11 +68,11 @@ struct InboxService: Service {
         if news.isIncomplete || now >= state.nextScan {
             try watch(&state, bell)
             await finishClaims(&state)
-            finding = try state.scanner.scan(closed: news.items, now: now)
+            finding = try state.scanner.scan(closed: news.items, writing: news.writing, now: now)
             state.nextScan = now + (finding.isWaiting ? settings.settleTime : settings.rescanInterval)
             watchFolders(&state, bell)
         } else {
-            finding = try state.scanner.look(at: news.items, closed: news.items, now: now)
+            finding = try state.scanner.look(at: news.items, closed: news.items, writing: news.writing, now: now)
             if finding.isWaiting { state.nextScan = min(state.nextScan, now + settings.settleTime) }
         }
         let known = Set(state.backlog)
@@ -88,10 +89,14 @@ struct InboxService: Service {
         state.backlog.removeFirst(items.count)
         if Task.isShuttingDownGracefully || Task.isCancelled || items.isEmpty { return }
         // Whatever was complete when it was found may be written to again by now.
-        guard let ready = try? state.scanner.look(at: items, closed: Set(items), now: Self.clock.now).ready else {
-            return
-        }
+        let writing = state.watcher?.filesBeingWritten() ?? []
+        guard
+            let ready = try? state.scanner.look(
+                at: items, closed: Set(items), writing: writing, now: Self.clock.now
+            ).ready
+        else { return }
         await queue.note(arriving: state.backlog.count)
+        let start = Date()
         let claims = ready.map { item in
             (item: item, id: state.identifiers.next(now: Int64(Date().timeIntervalSince1970 * 1000)))
         }
@@ -105,10 +110,13 @@ struct InboxService: Service {
         {
             do {
                 guard let job = try result.get() else { continue }
+                state.scanner.note(taken: claim.item, at: start)
                 logger.info("claimed", metadata: ["name": "\(job.ledger.name)", "job": "\(job.id)"])
                 jobs.append(job)
             } catch {
-                state.scanner.leaveAlone(claim.item, "it cannot be claimed now: \(error)")
+                // The claim's number is another each time; the reason is told once.
+                let reason = "\(error)".replacing(claim.id.description, with: "ID")
+                state.scanner.leaveAlone(claim.item, "it cannot be claimed now: \(reason)")
                 state.hasUnfinishedClaims = true
             }
         }
@@ -134,7 +142,7 @@ struct InboxService: Service {
         if let failure, !state.isWithoutFolderEvents {
             logger.warning(
                 "some folders of the inbox are not watched; they are listed every rescan_interval",
-                metadata: ["reason": "\(failure); see /proc/sys/fs/inotify for the system's limits"])
+                metadata: ["reason": "\(InboxWatcher.reason(failure))"])
         }
         state.isWithoutFolderEvents = failure != nil
     }
@@ -152,7 +160,18 @@ struct InboxService: Service {
         }
         if status == nil { try files.makeDirectory(folder.inbox) }
         state.watcher = nil
-        state.watcher = try InboxWatcher(folder.inbox, bell: bell)
+        do throws(DaemonError) {
+            state.watcher = try InboxWatcher(folder.inbox, bell: bell)
+            state.isWithoutEvents = false
+        } catch {
+            // It can be lived with: the listings find everything, only later.
+            guard error.code == .inotifyLimit else { throw error }
+            if !state.isWithoutEvents {
+                logger.warning(
+                    "the inbox is not watched; it is listed every rescan_interval", metadata: ["reason": "\(error)"])
+            }
+            state.isWithoutEvents = true
+        }
         state.watched = try files.status(folder.inbox)
     }
 

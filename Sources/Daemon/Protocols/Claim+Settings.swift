@@ -1,4 +1,3 @@
-import Glibc
 import Restoration
 import SystemPackage
 
@@ -8,48 +7,64 @@ enum ClaimFiles {
     static let folderSettings = "folder.yaml"
     /// A directory whose one entry, a directory too, has the name of that sub-folder.
     static let origin = "folder"
+    /// A directory whose one entry, a directory too, has the name that the file with its own settings had.
+    static let side = "side"
+    /// Why the settings beside the file cannot be taken without guessing: a sentence.
+    static let unclear = "unclear.txt"
 }
 
 extension Claim {
-    /// The name of the file with one image's own settings; nil if no file can have it, being too long.
-    package static func settingsName(of name: FilePath.Component) -> FilePath.Component? {
-        // Built from bytes: a name need not be text.
-        name.withPlatformString { pointer in
-            var bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)))
-            guard bytes.count + 5 <= 255 else { return nil }
-            bytes += ".yaml".utf8.map { CChar(bitPattern: $0) } + [0]
-            return bytes.withUnsafeBufferPointer { buffer in
-                buffer.baseAddress.flatMap { FilePath.Component(platformString: $0) }
-            }
-        }
-    }
+    /// The usual name of the file with one image's own settings; nil if no file can have it, being too long.
+    package static func settingsName(of name: FilePath.Component) -> FilePath.Component? { SideFile.name(of: name) }
 
     /// Writes down which sub-folder a file is taken from.
     func keepOrigin(of item: InboxItem, in claim: FilePath) throws(FileError) {
         guard let name = item.folder else { return }
-        let origin = claim.appending(ClaimFiles.origin)
-        try files.makeDirectory(origin)
-        try files.makeDirectory(origin.appending(name))
+        try keepName(name, in: claim.appending(ClaimFiles.origin))
     }
 
     /// The sub-folder that a claimed file was taken from.
     func origin(of claim: FilePath) throws(FileError) -> FilePath.Component? {
-        let origin = claim.appending(ClaimFiles.origin)
-        return try files.status(origin) == nil ? nil : try files.entries(origin).first
+        try keptName(in: claim.appending(ClaimFiles.origin))
+    }
+
+    private func keepName(_ name: FilePath.Component, in directory: FilePath) throws(FileError) {
+        try files.makeDirectory(directory)
+        try files.makeDirectory(directory.appending(name))
+    }
+
+    private func keptName(in directory: FilePath) throws(FileError) -> FilePath.Component? {
+        try files.status(directory) == nil ? nil : try files.entries(directory).first
+    }
+
+    /// Removes a name that was written down.
+    func removeKeptNames(in claim: FilePath) throws(FileError) {
+        for directory in [ClaimFiles.origin, ClaimFiles.side].map({ claim.appending($0) })
+        where try files.status(directory) != nil {
+            for name in try files.entries(directory) { try files.removeDirectory(directory.appending(name)) }
+            try files.removeDirectory(directory)
+        }
     }
 
     /// Copies the settings that concern a file into its claim, while all are still in the inbox.
     /// - Returns: whether those that must be there are: a sub-folder without settings is not claimed from.
     func keepSettings(of item: InboxItem, from place: FilePath, in claim: FilePath) throws(FileError) -> Bool {
-        if let name = Self.settingsName(of: item.name) {
+        switch try SideFile.choose(for: item, in: place, files) {
+        case .none: break
+        case .one(let name):
             let image = try files.status(place.appending(item.name))
-            _ = try keep(place.appending(name), as: claim.appending(JobFiles.settings)) {
-                // Settings that were left here by a command that was killed, and are for another file.
-                ImageBinding.allows(image, in: $0)
+            // Settings that were left here by a command that was killed are for another file.
+            if try keep(
+                place.appending(name), as: claim.appending(JobFiles.settings), if: { ImageBinding.allows(image, in: $0) })
+            {
+                try keepName(name, in: claim.appending(ClaimFiles.side))
             }
+        case .unclear(let reason):
+            try files.write(Array(reason.utf8), to: claim.appending(ClaimFiles.unclear))
         }
         if item.folder == nil { return true }
-        return try keep(place.appending(ImageSettings.folderFile), as: claim.appending(ClaimFiles.folderSettings))
+        guard case .one(let name) = try SideFile.chooseShared(in: place, files) else { return false }
+        return try keep(place.appending(name), as: claim.appending(ClaimFiles.folderSettings))
     }
 
     private func keep(
@@ -62,10 +77,22 @@ extension Claim {
         return true
     }
 
+    /// Why the settings beside a claimed file cannot be used; nil if they can.
+    func unclearSettings(in claim: FilePath) throws(FileError) -> String? {
+        let path = claim.appending(ClaimFiles.unclear)
+        guard try files.status(path) != nil else { return nil }
+        return String(decoding: try files.read(path, limit: ImageSettings.sizeLimit), as: UTF8.self)
+    }
+
+    /// The name that the file with a claimed file's own settings had.
+    private func sideName(of item: InboxItem, in claim: FilePath) throws(FileError) -> FilePath.Component? {
+        try keptName(in: claim.appending(ClaimFiles.side)) ?? Self.settingsName(of: item.name)
+    }
+
     /// Removes a file's own settings from the inbox, if they are still the very bytes that were kept.
     func removeSettings(of item: InboxItem, keptIn claim: FilePath) throws(FileError) {
         let kept = claim.appending(JobFiles.settings)
-        guard try files.status(kept) != nil, let name = Self.settingsName(of: item.name) else { return }
+        guard try files.status(kept) != nil, let name = try sideName(of: item, in: claim) else { return }
         let bytes = try files.read(kept, limit: ImageSettings.sizeLimit + 1)
         try withPlace(of: item) { place throws(FileError) in
             let source = place.appending(name)
@@ -85,7 +112,9 @@ extension Claim {
         let own = claim.appending(JobFiles.settings)
         var text = try files.read(shared, limit: ImageSettings.sizeLimit + 1)
         if try files.status(own) != nil {
-            text += Array("\n".utf8) + (try files.read(own, limit: ImageSettings.sizeLimit + 1))
+            let bytes = try files.read(own, limit: ImageSettings.sizeLimit + 1)
+            // A byte-order mark is one at the beginning of a text alone.
+            text += Array("\n".utf8) + bytes.dropFirst(bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0)
         }
         try files.write(text, to: own)
         try files.removeFile(shared)
@@ -106,7 +135,9 @@ extension Claim {
         of item: InboxItem, keptIn claim: FilePath, defaults: RestorationSettings
     ) throws -> ImageSettings {
         var settings = ImageSettings(restoration: defaults)
-        let own = PrintableText.line(item.text) + ".yaml"
+        let own =
+            try sideName(of: item, in: claim).map { PrintableText.line(InboxItem($0, in: item.folder).text) }
+            ?? "its settings"
         let shared = item.folder.map { "\(PrintableText.line($0.string))/\(ImageSettings.folderFile)" } ?? own
         for (name, source) in [(ClaimFiles.folderSettings, shared), (JobFiles.settings, own)] {
             let path = claim.appending(name)

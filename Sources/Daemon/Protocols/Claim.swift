@@ -6,7 +6,8 @@ import SystemPackage
 ///
 /// A claim is these steps, each atomic; the second is the one that accepts the file:
 ///
-/// 1. `jobs/.ID.new/` is made, in it `dropped/`, and what concerns the file: `settings.yaml`, its own settings, and, if
+/// 1. `jobs/.ID.new/` is made, in it `dropped/`, and what concerns the file: `settings.yaml`, its own settings, with
+///    `side/NAME/`, which keeps the name that they had, or `unclear.txt`, if it cannot be told which are meant; and, if
 ///    it lies in a sub-folder, `folder.yaml`, that folder's settings, and `folder/FOLDER/`, which keeps its name.
 /// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself.
 /// 3. The settings' own file is removed from the inbox.
@@ -150,6 +151,7 @@ package struct Claim: Sendable {
         let terms = terms()
         do {
             try terms.limits.check(input, size: status.size, files)
+            if let reason = try unclearSettings(in: claim) { throw SettingsError.malformed(reason, source: item.text) }
             var settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
             settings.restoration.locateWeights(in: folder.weights.string)
             if terms.duplicates == .skip, let earlier = try results.result(of: input, settings.restoration) {
@@ -190,16 +192,12 @@ package struct Claim: Sendable {
 
     private func abandon(_ claim: FilePath) throws(FileError) {
         // Never a whole tree: a dropped file that should still be there must survive a mistake here.
-        for name in [JobFiles.settings, ClaimFiles.folderSettings, JobLedger.fileName] {
+        for name in [JobFiles.settings, ClaimFiles.folderSettings, ClaimFiles.unclear, JobLedger.fileName] {
             try files.removeFile(claim.appending(name))
             try files.removeFile(claim.appending(name + ".tmp"))
         }
         try files.removeDirectory(claim.appending(JobFiles.dropped))
-        let origin = claim.appending(ClaimFiles.origin)
-        if try files.status(origin) != nil {
-            for name in try files.entries(origin) { try files.removeDirectory(origin.appending(name)) }
-            try files.removeDirectory(origin)
-        }
+        try removeKeptNames(in: claim)
         try files.removeDirectory(claim)
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Restoration
 import SystemPackage
-import Yams
+import YAML
 
 /// Puts a rejected image back into the inbox, with the settings that it had.
 ///
@@ -119,13 +119,13 @@ package struct Retrial {
         let own = held.appending(JobFiles.settings)
         let place = rejection.path.appending(JobFiles.settings)
         if try files.status(own) != nil {
-            let text = String(decoding: try files.read(own, limit: ImageSettings.sizeLimit), as: UTF8.self)
-            guard let mapping = (try? Yams.compose(yaml: text))?.mapping else {
+            let bytes = try files.read(own, limit: ImageSettings.sizeLimit)
+            guard let mapping = (try? YAMLValue(bytes))?.mapping else {
                 throw SettingsError.malformed(
                     "not a list of \"setting: value\" lines; retry --without-settings leaves them away",
                     source: place.readable)
             }
-            return mapping.map { ($0.string ?? "?", $1.null == nil ? $1.string ?? "a list or a mapping" : "") }
+            return mapping.map { ($0.key, $0.value.isNull ? "" : $0.value.words) }
         }
         let record = held.appending(JobFiles.record)
         guard let status = try files.status(record) else { return [] }

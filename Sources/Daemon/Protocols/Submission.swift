@@ -92,9 +92,11 @@ package struct Submission {
         let staged = side?.path
         var number = 1
         while true {
-            let place = folder.inbox.appending(try Self.numbered(name, number))
+            let component = try Self.numbered(name, number)
+            let place = folder.inbox.appending(component)
             if let side, let staged {
-                guard try files.status(place) == nil, try put(side, at: FilePath(place.string + ".yaml"), of: place)
+                guard try files.status(place) == nil, try !hasOtherSettings(component),
+                    try put(side, at: FilePath(place.string + ".yaml"), of: place)
                 else {
                     number += 1
                     continue
@@ -107,6 +109,16 @@ package struct Submission {
                 return place
             }
             number += 1
+        }
+    }
+
+    /// Whether something lies in the inbox that could be taken for the settings of an image of that name, besides those
+    /// that are about to be put there.
+    private func hasOtherSettings(_ name: FilePath.Component) throws(FileError) -> Bool {
+        switch try SideFile.choose(for: InboxItem(name), in: folder.inbox, files) {
+        case .none: false
+        case .one(let side): side != Claim.settingsName(of: name)
+        case .unclear: true
         }
     }
 

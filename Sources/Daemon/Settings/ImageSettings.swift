@@ -1,5 +1,5 @@
 import Restoration
-import Yams
+import YAML
 
 /// What is asked of one dropped image: its restoration, and its turn among the others.
 package struct ImageSettings: Sendable, Equatable {
@@ -40,21 +40,11 @@ package struct ImageSettings: Sendable, Equatable {
 
     /// Applies a file of settings from the inbox, which is a stranger's, over the present values.
     package mutating func apply(_ bytes: [UInt8], source: String) throws(SettingsError) {
-        guard bytes.count <= Self.sizeLimit else {
-            throw .malformed("larger than \(Self.sizeLimit) bytes", source: source)
+        guard let value = try RestorationSettings.value(of: bytes, limit: Self.sizeLimit, source: source) else {
+            return
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw .malformed("not UTF-8 text", source: source)
-        }
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch {
-            throw .malformed("not readable as YAML: \(error)", source: source)
-        }
-        guard let node, node.null == nil else { return }
         let defaults = restoration
-        try restoration.apply(node, source: source, besides: [Self.priorityName])
+        try restoration.apply(value, source: source, besides: [Self.priorityName])
         // Whoever drops an image must not choose which files the daemon reads.
         guard restoration.oracleKernel == defaults.oracleKernel else {
             throw .malformed("oracle_kernel cannot be set for a dropped image; use dkp restore", source: source)
@@ -64,9 +54,8 @@ package struct ImageSettings: Sendable, Equatable {
                 SettingKey.weights.rawValue, weights, allowed: "the name of a file in the daemon's folder of weights",
                 source: source)
         }
-        if let value = node.mapping?[Node(Self.priorityName)] {
-            let text = value.scalar?.string ?? (value.sequence == nil ? "a mapping" : "a list")
-            priority = try Self.priority(text, source: source)
+        if let entry = value.mapping?.first(where: { $0.key == Self.priorityName }) {
+            priority = try Self.priority(entry.value.words, source: source)
         }
     }
 }

@@ -53,6 +53,7 @@ package enum SettingName: Sendable, Hashable {
     /// The error of a value that is not allowed.
     func invalid(_ value: String, source: String) -> DaemonError {
         DaemonError(
-            .settings, "\(source): \(path.joined(separator: ": ")) is \"\(value)\"; allowed: \(allowed)")
+            .settings,
+            "\(source): \(path.joined(separator: ": ")) is \"\(Spelling.excerpt(value))\"; allowed: \(allowed)")
     }
 }

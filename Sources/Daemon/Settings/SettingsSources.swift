@@ -1,6 +1,5 @@
 import Configuration
 import Restoration
-import Synchronization
 import SystemPackage
 
 /// Where the daemon's settings come from: a flag beats the environment, the environment beats the file, the file beats
@@ -20,11 +19,6 @@ public struct SettingsSources: Sendable {
         self.file = file
     }
 
-    /// Whether a variable with our prefix concerns the build or the demonstration of this program, not its settings.
-    private static func concernsTools(_ variable: String) -> Bool {
-        ["DKP_WARNINGS_AS_ERRORS", "DKP_STATIC_RUNTIME"].contains(variable) || variable.hasPrefix("DKP_DEMO_")
-    }
-
     /// Reads the settings; the file is read anew each time.
     /// - Throws: ``DaemonError`` naming the source, the setting, the value and what is allowed.
     public func read() throws(DaemonError) -> DaemonSettings {
@@ -34,8 +28,8 @@ public struct SettingsSources: Sendable {
 
     /// The settings that these flags, this environment and that file amount to.
     func resolve(_ file: SettingsFile?) throws(DaemonError) -> DaemonSettings {
-        try checkEnvironment()
-        let reporter = Reporter()
+        try checkVariables()
+        try checkValues(file)
         let values = ConfigReader(
             providers: [
                 InMemoryProvider(name: "flags", values: Self.values(flags.map { (key: [$0.key], text: $0.value) })),
@@ -44,20 +38,12 @@ public struct SettingsSources: Sendable {
                 },
                 InMemoryProvider(
                     name: "file", values: Self.values((file?.values ?? [:]).map { (key: $0.key.path, text: $0.value) })),
-            ], accessReporter: reporter
+            ]
         ).snapshot()
         var settings = DaemonSettings()
         for name in SettingName.all {
             guard let text = values.string(forKey: ConfigKey(name.path)) else { continue }
-            guard name.assign(text, in: &settings) else {
-                let source =
-                    switch reporter.lastSource {
-                    case 0: "flag \(name.flag)"
-                    case 1: "environment variable \(name.variable)"
-                    default: file?.source ?? "settings"
-                    }
-                throw name.invalid(text, source: source)
-            }
+            guard name.assign(text, in: &settings) else { throw name.invalid(text, source: "settings") }
         }
         return settings
     }
@@ -71,27 +57,31 @@ public struct SettingsSources: Sendable {
             })
     }
 
-    /// Refuses variables that begin as ours do and are none of them: whoever set one meant something by it.
-    private func checkEnvironment() throws(DaemonError) {
-        let known = SettingName.all.map(\.variable)
-        for variable in environment.keys.sorted() where variable.hasPrefix("DKP_") {
-            if known.contains(variable) || Self.concernsTools(variable) { continue }
-            let ofRestoration = "DKP_RESTORATION_" + variable.dropFirst("DKP_".count)
-            let meant = known.contains(ofRestoration) ? ofRestoration : Spelling.nearest(to: variable, among: known)
-            throw DaemonError(
-                .settings,
-                "environment variable \(variable): no such setting; "
-                    + (meant.map { "\($0) may be meant" } ?? "known: \(known.joined(separator: ", "))"))
+    /// Refuses a value that is not allowed wherever it stands, also where another source has a better one: what is
+    /// covered today may hold tomorrow.
+    private func checkValues(_ file: SettingsFile?) throws(DaemonError) {
+        var scratch = DaemonSettings()
+        for name in SettingName.all {
+            for (text, source) in [
+                (flags[name.dotted], "flag \(name.flag)"),
+                (environment[name.variable], "environment variable \(name.variable)"),
+                (file?.values[name], file?.source ?? ""),
+            ] {
+                guard let text, !name.assign(text, in: &scratch) else { continue }
+                throw name.invalid(text, source: source)
+            }
         }
     }
 
-    /// Notes which of the sources a value came from.
-    private final class Reporter: AccessReporter {
-        private let last = Mutex(0)
-
-        /// The place of the last value's source among all.
-        var lastSource: Int { last.withLock { $0 } }
-
-        func report(_ event: AccessEvent) { last.withLock { $0 = event.providerResults.count - 1 } }
+    private func checkVariables() throws(DaemonError) {
+        let known = SettingName.all.map(\.variable)
+        do {
+            try SettingVariables.check(environment, known: known) { variable in
+                let ofRestoration = "DKP_RESTORATION_" + variable.dropFirst("DKP_".count)
+                return known.contains(ofRestoration) ? ofRestoration : nil
+            }
+        } catch {
+            throw DaemonError(.settings, error.description)
+        }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Restoration
 import SystemPackage
-import Yams
+import YAML
 
 extension StateFolder {
     /// The settings file that is looked into where nothing else tells the folder.
@@ -33,9 +33,9 @@ extension StateFolder {
     }
 
     private static func stateDirectory(in file: FilePath) -> String? {
-        guard let bytes = try? LocalFileSystem().read(file, limit: 1 << 20),
-            let node = try? Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))
+        guard let bytes = try? LocalFileSystem().read(file, limit: YAMLValue.sizeLimit),
+            let entry = (try? YAMLValue(bytes))?.mapping?.first(where: { $0.key == "state_dir" }), !entry.value.isNull
         else { return nil }
-        return node.mapping?["state_dir"]?.string
+        return entry.value.scalar?.text
     }
 }

@@ -26,16 +26,18 @@ public struct WeightsFile: Sendable {
     private let datasets: [String: String]
     private let shapes: [String: [Int]]
 
-    /// Opens `FILE.h5`, or a group of it as `FILE.h5#group`.
+    /// Opens a file, or a group of it.
     ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - group: the group that holds the weights; nil for the root.
     /// - Throws: ``WeightsError``.
-    public init(_ location: String) throws {
+    public init(_ path: String, group: String? = nil) throws {
+        let location = group.map { "\(path)#\($0)" } ?? path
+        let group = group ?? "/"
         name = location
-        let parts = location.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
-        // A file whose own name has a # in it is taken as it is.
-        let isPlain = parts.count < 2 || FileManager.default.fileExists(atPath: location)
-        path = isPlain ? location : String(parts[0])
-        group = isPlain ? "/" : String(parts[1])
+        self.path = path
+        self.group = group
         guard FileManager.default.fileExists(atPath: path) else {
             throw WeightsError(.notFound, "\(path): no such file of weights")
         }

@@ -7,7 +7,7 @@ extension DiffusionModel {
     ///   this program; `WeightsError` for what is wrong with the file.
     public init(_ location: WeightsLocation, precision: RestorationSettings.Precision) throws {
         try location.requireFile()
-        let weights = try WeightsFile(location.description)
+        let weights = try WeightsFile(location.path, group: location.group)
         let configuration = weights.configuration
         let training = weights.training ?? DiffusionDescription(learnSigma: configuration.predictsVariance)
         guard training.pixelRange == [-1, 1] else {

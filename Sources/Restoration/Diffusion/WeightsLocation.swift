@@ -7,7 +7,8 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     /// The group in the file; nil for its root.
     public var group: String?
 
-    /// Reads `path` or `path#group`.
+    /// Reads `path` or `path#group`. The last `#` is the one that counts: a path that has one of its own is written with
+    /// another behind it, `a#b.h5#`.
     public init(_ text: String) {
         guard let mark = text.lastIndex(of: "#"), mark > text.startIndex else {
             path = text
@@ -19,7 +20,9 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// As it is read.
-    public var description: String { group.map { "\(path)#\($0)" } ?? path }
+    public var description: String {
+        group.map { "\(path)#\($0)" } ?? (path.dropFirst().contains("#") ? "\(path)#" : path)
+    }
 
     /// The same place with a path that means the same in another working directory.
     public var absolute: WeightsLocation {
@@ -43,6 +46,12 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has.
     func requireFile() throws(RestorationError) {
         guard !FileSystem.exists(path) else { return }
+        if let group, FileSystem.exists("\(path)#\(group)") {
+            throw RestorationError(
+                .unavailable, "\(path): no such weights file",
+                remedy:
+                    "what follows the last # is a group of the file; write \(path)#\(group)# for a file of that name")
+        }
         let folder = FileSystem.parent(of: path)
         let remedy: String
         if let names = try? FileSystem.names(in: folder) {

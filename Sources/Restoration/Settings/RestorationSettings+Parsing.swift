@@ -1,6 +1,6 @@
 import Foundation
 import KernelPrior
-import Yams
+import YAML
 
 extension RestorationSettings {
     /// Sets one value from its text, as flags, environment variables and `key=value` overrides give it. An empty text
@@ -14,7 +14,7 @@ extension RestorationSettings {
     /// Applies one `key=value` override.
     public mutating func apply(override text: String, source: String) throws(SettingsError) {
         guard let equals = text.firstIndex(of: "=") else {
-            throw .malformed("\"\(text)\" is not of the form key=value", source: source)
+            throw .malformed("\"\(Spelling.excerpt(text))\" is not of the form key=value", source: source)
         }
         try set(String(text[..<equals]), to: String(text[text.index(after: equals)...]), source: source)
     }
@@ -22,50 +22,55 @@ extension RestorationSettings {
     /// Applies a YAML (or JSON) mapping of settings over the present values; keys that it does not name stay as they
     /// are. An empty text changes nothing.
     public mutating func apply(yaml text: String, source: String) throws(SettingsError) {
-        let node: Node?
+        guard let value = try Self.value(of: Array(text.utf8), limit: YAMLValue.sizeLimit, source: source) else {
+            return
+        }
+        try apply(value, source: source)
+    }
+
+    /// What a text of settings says; nil if nothing.
+    package static func value(
+        of bytes: [UInt8], limit: Int, source: String
+    ) throws(SettingsError) -> YAMLValue? {
         do {
-            node = try Yams.compose(yaml: text)
+            return try YAMLValue(bytes, limit: limit)
         } catch {
             throw .malformed("not readable as YAML: \(error)", source: source)
         }
-        guard let node, node.null == nil else { return }
-        try apply(node, source: source)
     }
 
     /// Applies a parsed YAML mapping of settings, such as a section of a larger file.
     /// - Parameter others: further names that the mapping may hold, which the caller reads.
     package mutating func apply(
-        _ node: Node, source: String, besides others: [String] = []
+        _ value: YAMLValue, source: String, besides others: [String] = []
     ) throws(SettingsError) {
-        guard let mapping = node.mapping else {
+        guard let mapping = value.mapping else {
             throw .malformed("not a list of \"setting: value\" lines", source: source)
         }
-        for (keyNode, valueNode) in mapping {
-            let name = keyNode.string ?? "?"
-            if others.contains(name) { continue }
-            guard let key = SettingKey(rawValue: name) else {
-                throw .unknown(name, source: source, besides: others)
-            }
-            guard let scalar = valueNode.scalar else {
-                throw .invalid(key, valueNode.sequence == nil ? "a mapping" : "a list", source: source)
+        for entry in mapping where !others.contains(entry.key) {
+            guard let key = SettingKey(rawValue: entry.key) else {
+                throw .unknown(entry.key, source: source, besides: others)
             }
             // Only a bare null unsets: an empty string in quotes is a value like any other, and a wrong one.
-            let isNull = valueNode.null != nil
-            guard isNull ? key.isOptional && assign(key, "") : !scalar.string.isEmpty && assign(key, scalar.string)
-            else { throw .invalid(key, isNull ? "null" : scalar.string, source: source) }
+            let isAssigned: Bool
+            if let scalar = entry.value.scalar {
+                isAssigned =
+                    scalar.isNull ? key.isOptional && assign(key, "") : !scalar.text.isEmpty && assign(key, scalar.text)
+            } else {
+                isAssigned = false
+            }
+            guard isAssigned else { throw .invalid(key, entry.value.words, source: source) }
         }
     }
 
-    /// Applies the environment variables that name settings: `DKP_SCALE`, `DKP_KERNEL_CENTRE` and so on. A variable
-    /// whose name is all but one of these is taken for a slip of the pen; others are not looked at.
-    public mutating func apply(environment: [String: String]) throws(SettingsError) {
+    /// Applies the environment variables that name settings: `DKP_SCALE`, `DKP_KERNEL_CENTRE` and so on.
+    /// - Parameter others: further variables that may be there, such as the daemon's.
+    /// - Throws: ``SettingsError`` for a value that is not allowed, and for a variable that begins as ours do and is none.
+    public mutating func apply(environment: [String: String], besides others: [String] = []) throws(SettingsError) {
         let names = Dictionary(uniqueKeysWithValues: SettingKey.allCases.map { ($0.variable, $0) })
-        for (name, text) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("DKP_") {
-            if let key = names[name] {
-                try set(key.rawValue, to: text, source: "environment variable \(name)")
-            } else if let meant = Spelling.nearest(to: name, among: names.keys.sorted()) {
-                throw .malformed("no such setting; \(meant) may be meant", source: "environment variable \(name)")
-            }
+        try SettingVariables.check(environment, known: names.keys.sorted(), besides: others)
+        for (name, text) in environment.sorted(by: { $0.key < $1.key }) {
+            if let key = names[name] { try set(key.rawValue, to: text, source: "environment variable \(name)") }
         }
     }
 

@@ -25,7 +25,7 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
         let known = (SettingKey.allCases.map(\.rawValue) + others).joined(separator: ", ")
         return SettingsError(
             code: .unknownKey, source: source, key: key,
-            description: "\(source): unknown setting \"\(key)\"; known settings: \(known)")
+            description: "\(source): unknown setting \"\(Spelling.excerpt(key))\"; known settings: \(known)")
     }
 
     static func invalid(_ key: SettingKey, _ value: String, source: String) -> SettingsError {
@@ -35,7 +35,7 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     package static func invalid(_ key: String, _ value: String, allowed: String, source: String) -> SettingsError {
         SettingsError(
             code: .invalidValue, source: source, key: key,
-            description: "\(source): \(key) is \"\(value)\"; allowed: \(allowed)")
+            description: "\(source): \(key) is \"\(Spelling.excerpt(value))\"; allowed: \(allowed)")
     }
 
     package static func malformed(_ problem: String, source: String) -> SettingsError {
