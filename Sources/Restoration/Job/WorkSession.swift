@@ -48,7 +48,7 @@ final class WorkSession {
                 .badInput, "\(job.inputPath): not the file that the job was created with",
                 remedy: "start a new job for it")
         }
-        image = try Image(file: job.inputPath, limits: limits)
+        image = try Image(file: job.inputPath, limits: limits).fillingHiddenColour()
         references = try ReferenceData(
             job.record.references, height: image.height * settings.scale, width: image.width * settings.scale)
         input = RestorationInput(
@@ -86,7 +86,8 @@ final class WorkSession {
         if try advance(process) == .stopped { return .interrupted(step: process.step) }
         try report(step: process.step, total: process.totalSteps, phase: "writing results", always: true)
         runs[runs.count - 1].peakMemoryBytes = JobRun.peakMemory()
-        let estimate = try process.estimate()
+        let estimate = LevelCorrection(observed: input.planes, scale: input.settings.scale)
+            .corrected(try process.estimate())
         if let text = estimate.note { note(text) }
         log.write(.info, "\(process.step) steps done, writing the result")
         let writer = ResultWriter(job: job, lease: lease, input: image, references: references)
