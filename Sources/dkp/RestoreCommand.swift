@@ -17,6 +17,8 @@ struct RestoreCommand: ParsableCommand {
     var output: String
     @OptionGroup(title: "Settings")
     var options: SettingsOptions
+    @OptionGroup(title: "Limits")
+    var inputLimits: InputLimitOptions
     @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
     var reference: String?
     @Option(help: ArgumentHelp("The true kernel, to score the result with.", valueName: "K.h5"))
@@ -30,6 +32,7 @@ struct RestoreCommand: ParsableCommand {
         let stop = StopRequest()
         try stop.requestOnSignals()
         let settings = try options.settings()
+        let limits = try inputLimits.limits()
         var references: JobRecord.References?
         if reference != nil || referenceKernel != nil {
             references = JobRecord.References(
@@ -42,7 +45,7 @@ struct RestoreCommand: ParsableCommand {
         let display = ProgressDisplay()
         let outcome: Worker.Outcome
         do {
-            outcome = try Worker(foreground.job, stop: stop, observe: display.show).run()
+            outcome = try Worker(foreground.job, stop: stop, limits: limits, observe: display.show).run()
         } catch {
             display.finishLine()
             throw error
