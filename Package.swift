@@ -147,7 +147,7 @@ let package = Package(
         tests("YAMLTests", ["YAML", "Tensors", .product(name: "Yams", package: "Yams")]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
-        tests("NeuralNetworkTests", ["NeuralNetwork", "Tensors"]),
+        tests("NeuralNetworkTests", ["NeuralNetwork", "CNeuralKernels", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("DiffusionTests", ["Diffusion", "CHDF5", "HDF5", "NeuralNetwork", "Tensors"]),
         tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),

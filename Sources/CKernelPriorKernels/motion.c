@@ -18,8 +18,13 @@ void dkp_motion_path(
     for (ptrdiff_t i = 0; i < steps; ++i) {
         if (i == segment_end && next_segment < segments) {
             const ptrdiff_t begin = segment_end;
-            segment_end = steps * (next_segment + 1) / segments;
-            const double turn = turns[next_segment++] / (double)(segment_end - begin);
+            double turn = 0;
+            // Segments shorter than a step turn together with the next one that is not.
+            do {
+                turn += turns[next_segment++];
+                segment_end = steps * next_segment / segments;
+            } while (segment_end == begin && next_segment < segments);
+            turn /= (double)(segment_end - begin);
             cosine = cos(turn);
             sine = sin(turn);
         }
@@ -71,10 +76,10 @@ void dkp_splat_path(double *kernel, ptrdiff_t size, double centre, double *x, do
     const double mass = 1 / (double)points;
     for (ptrdiff_t i = 0; i < points; ++i) {
         const double px = centre + shrink * x[i], py = centre + shrink * y[i];
-        // The last row and column are reached with weight one from the cell before them.
-        ptrdiff_t column = (ptrdiff_t)px, row = (ptrdiff_t)py;
-        column = column < 0 ? 0 : column > size - 2 ? size - 2 : column;
-        row = row < 0 ? 0 : row > size - 2 ? size - 2 : row;
+        // The last row and column are reached with weight one from the cell before them. A number that is none falls on
+        // the last cell: converted to an integer it would be anything.
+        const double last = (double)(size - 2);
+        const ptrdiff_t column = (ptrdiff_t)larger(smaller(px, last), 0), row = (ptrdiff_t)larger(smaller(py, last), 0);
         const double fx = smaller(larger(px - (double)column, 0), 1), fy = smaller(larger(py - (double)row, 0), 1);
         double *cell = kernel + row * size + column;
         cell[0] += mass * (1 - fx) * (1 - fy);

@@ -178,7 +178,7 @@ INLINE float weigh(float *row, int pixels, int keys, float factor, int halves) {
         if (halves) {
             BITS b;
             memcpy(&b, &v, sizeof b);
-            b = (b + 0x7FFF + ((b >> 16) & 1)) >> 16;
+            NAME(round_bits)(&b);
             const NAME(half) h = __builtin_convertvector(b, NAME(half));
             memcpy((char *)row + k * 2, &h, sizeof h);
         } else {

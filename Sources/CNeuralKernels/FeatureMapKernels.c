@@ -91,6 +91,11 @@ typedef struct {
     int first, channels;
 } Packing;
 
+typedef struct {
+    const dkp_feature_map *map;
+    const int32_t *used;
+} Padding;
+
 #define SCALAR_IS_BF16 0
 #define BLOCK 8
 #include "Kernels.inc.h"
@@ -246,6 +251,11 @@ void dkp_zero_halo(const dkp_feature_map *map) {
 
 void dkp_zero_map(const dkp_feature_map *map) {
     dkp_parallel_for(row_tasks(map), row_grain(map), SELECT(map, zero), (void *)map);
+}
+
+void dkp_zero_padding(const dkp_feature_map *map, const int32_t *used) {
+    Padding padding = {map, used};
+    dkp_parallel_for(row_tasks(map), row_grain(map), SELECT(map, zero_padding), &padding);
 }
 
 void dkp_transpose(const float *matrix, int rows, int columns, float *result) {

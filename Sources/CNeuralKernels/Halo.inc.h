@@ -9,6 +9,18 @@ KERNEL void NAME(zero)(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
         NAME(zero_pixels)(PIXELS_OF(map, row_plane(map, task), row_of(map, task)), 0, map->width);
 }
 
+KERNEL void NAME(zero_padding)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+    (void)share;
+    const Padding *p = context;
+    for (ptrdiff_t task = begin; task < end; task++) {
+        const int plane = row_plane(p->map, task), used = p->used[plane];
+        const PIXELS pixels = PIXELS_OF(p->map, plane, row_of(p->map, task));
+        if (used >= BLOCK) continue;
+        for (ptrdiff_t c = 0; c < p->map->width; c++)
+            memset(pixels.first + c * pixels.step + used, 0, (size_t)(BLOCK - used) * sizeof(SCALAR));
+    }
+}
+
 KERNEL void NAME(clear_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
     (void)share;
     const dkp_feature_map *map = context;

@@ -38,11 +38,20 @@ INLINE void NAME(load)(const SCALAR *p, VEC *v) {
 #endif
 }
 
+// The upper halves of numbers of these bits, to nearest, ties to even; a NaN stays one, where rounding would carry out of
+// its fraction.
+INLINE void NAME(round_bits)(BITS *b) {
+    const BITS rounded = (*b + 0x7FFF + ((*b >> 16) & 1)) >> 16, quiet = *b >> 16 | 0x40;
+    const MASK magnitude = (MASK)(*b & 0x7FFFFFFF);
+    const BITS is_nan = (BITS)(magnitude > 0x7F800000);
+    *b = (is_nan & quiet) | (~is_nan & rounded);
+}
+
 INLINE void NAME(store)(SCALAR *p, const VEC *v) {
 #if SCALAR_IS_BF16
     BITS b;
     memcpy(&b, v, sizeof b);
-    b = (b + 0x7FFF + ((b >> 16) & 1)) >> 16;
+    NAME(round_bits)(&b);
     NAME(half) h = __builtin_convertvector(b, NAME(half));
     memcpy(p, &h, sizeof h);
 #else

@@ -62,9 +62,9 @@ dkp_png_reader *dkp_png_reader_create(const uint8_t *bytes, size_t count, const 
     png_set_chunk_cache_max(reader->png, limits->chunk_count);
     png_set_chunk_malloc_max(reader->png, limits->chunk_bytes);
     // Everything ancillary is skipped unread (text can be a decompression bomb), but for what is carried over, raw.
-    static const png_byte carried[] = "gAMA\0cHRM\0sRGB\0iCCP\0pHYs";
+    static const png_byte carried[] = "cICP\0gAMA\0cHRM\0sRGB\0iCCP\0pHYs\0eXIf";
     png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, carried, 5);
+    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, carried, 7);
     return reader;
 }
 
@@ -123,7 +123,8 @@ dkp_png_status dkp_png_reader_read_pixels(dkp_png_reader *reader, float *colour,
             unpack(reader->rows, &reader->layout, y, colour, alpha);
         }
     }
-    png_read_end(reader->png, NULL);
+    // A camera's description may stand behind the pixels.
+    png_read_end(reader->png, reader->info);
     return DKP_PNG_OK;
 }
 

@@ -7,7 +7,7 @@
 
 #include <tiffio.h>
 
-enum { kept_warnings = 8, message_size = 256, maximum_samples = 8 };
+enum { kept_warnings = 8, message_size = 256, maximum_samples = 8, maximum_pages = 64 };
 
 struct dkp_tiff_reader {
     TIFF *tiff;
@@ -24,6 +24,7 @@ struct dkp_tiff_reader {
     int warning_count;
     char warnings[kept_warnings][message_size];
     char message[message_size];
+    const char *remedy;
 };
 
 // MARK: The library's callbacks
@@ -107,15 +108,23 @@ static dkp_tiff_status open_tiff(dkp_tiff_reader *reader) {
     return reader->tiff ? DKP_TIFF_OK : DKP_TIFF_CORRUPT;
 }
 
-static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *format, ...) {
+static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *remedy, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reader->message, message_size, format, arguments);
     va_end(arguments);
+    reader->remedy = remedy;
     return DKP_TIFF_UNSUPPORTED;
 }
+
+static const char develop[] = "develop it first (darktable-cli IN OUT.tif)";
+static const char to_integers[] = "convert it to 16 bits (magick IN.tif -depth 16 OUT.png)";
+static const char to_rgb[] = "convert it to RGB (magick IN.tif -colorspace sRGB -type TrueColor OUT.png)";
+static const char uncompressed[] = "write it again without compression (tiffcp -c none IN.tif OUT.tif)";
+static const char whole_image[] = "give the whole image in a file of its own";
 
 static void warn(dkp_tiff_reader *reader, const char *text) {
     if (reader->warning_count < kept_warnings)
@@ -131,6 +140,9 @@ static int is_known(uint16_t compression) {
     case COMPRESSION_DEFLATE:
     case COMPRESSION_PACKBITS:
     case COMPRESSION_JPEG:
+    case COMPRESSION_CCITTRLE:
+    case COMPRESSION_CCITTFAX3:
+    case COMPRESSION_CCITTFAX4:
     case COMPRESSION_ZSTD: return TIFFIsCODECConfigured(compression);
     default: return 0;
     }
@@ -147,12 +159,20 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &planar);
     if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric))
         photometric = samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
-    if (format == SAMPLEFORMAT_IEEEFP) return refuse(reader, "its samples are floating-point numbers");
+    if (photometric == PHOTOMETRIC_CFA || photometric == 34892 /* linear raw */)
+        return refuse(reader, develop, "it holds what a camera's sensor saw");
+    if (format == SAMPLEFORMAT_IEEEFP) return refuse(reader, to_integers, "its samples are floating-point numbers");
     if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
-        return refuse(reader, "its samples are of format %d, not unsigned numbers", format);
-    if (!is_known(compression)) return refuse(reader, "its compression, %d, is not one that is read", compression);
-    if (bits != 8 && bits != 16) return refuse(reader, "its samples have %d bits, not 8 or 16", bits);
-    if (samples < 1 || samples > maximum_samples) return refuse(reader, "its pixels have %d samples", samples);
+        return refuse(reader, to_integers, "its samples are of format %d, not unsigned numbers", format);
+    if (!is_known(compression))
+        return refuse(reader, uncompressed, "its compression, %d, is not one that is read", compression);
+    if (photometric == PHOTOMETRIC_PALETTE) return refuse(reader, to_rgb, "its colours come from a palette");
+    // Scans in black and white, and other grays of few levels.
+    const int is_packed_gray = samples == 1 && (bits == 1 || bits == 2 || bits == 4);
+    if (bits != 8 && bits != 16 && !is_packed_gray)
+        return refuse(reader, to_integers, "its samples have %d bits, not 8 or 16", bits);
+    if (samples < 1 || samples > maximum_samples)
+        return refuse(reader, to_rgb, "its pixels have %d samples", samples);
 
     switch (photometric) {
     case PHOTOMETRIC_MINISBLACK: reader->layout.channels = 1; break;
@@ -163,16 +183,15 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     case PHOTOMETRIC_RGB: reader->layout.channels = 3; break;
     case PHOTOMETRIC_YCBCR:
         if (compression != COMPRESSION_JPEG || planar != PLANARCONFIG_CONTIG || samples != 3)
-            return refuse(reader, "its colours are YCbCr outside of JPEG compression");
+            return refuse(reader, to_rgb, "its colours are YCbCr outside of JPEG compression");
         TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         reader->layout.channels = 3;
         break;
-    case PHOTOMETRIC_PALETTE: return refuse(reader, "its colours come from a palette");
-    case PHOTOMETRIC_SEPARATED: return refuse(reader, "its colours are CMYK");
-    default: return refuse(reader, "its colours are of kind %d, neither gray nor RGB", photometric);
+    case PHOTOMETRIC_SEPARATED: return refuse(reader, to_rgb, "its colours are CMYK");
+    default: return refuse(reader, to_rgb, "its colours are of kind %d, neither gray nor RGB", photometric);
     }
     if (samples < reader->layout.channels)
-        return refuse(reader, "its pixels have %d samples, too few for RGB", samples);
+        return refuse(reader, to_rgb, "its pixels have %d samples, too few for RGB", samples);
 
     uint16_t extra_count = 0, *extra = NULL;
     TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra_count, &extra);
@@ -191,6 +210,52 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     return DKP_TIFF_OK;
 }
 
+/// Whether the present page is marked as a smaller version of another image.
+static int is_reduced(TIFF *tiff) {
+    uint32_t kind = 0;
+    uint16_t old_kind = 0;
+    if (TIFFGetField(tiff, TIFFTAG_SUBFILETYPE, &kind)) return (kind & FILETYPE_REDUCEDIMAGE) != 0;
+    return TIFFGetField(tiff, TIFFTAG_OSUBFILETYPE, &old_kind) && old_kind == OFILETYPE_REDUCEDIMAGE;
+}
+
+/// Whether a later page is a whole image. Leaves the first page as the present one.
+static int has_whole_page(dkp_tiff_reader *reader) {
+    int found = 0;
+    for (int page = 1; page < maximum_pages && !found && TIFFReadDirectory(reader->tiff); page++)
+        found = !is_reduced(reader->tiff);
+    TIFFSetDirectory(reader->tiff, 0);
+    // What is wrong with pages that nobody asked for is no matter.
+    reader->message[0] = 0;
+    return found;
+}
+
+/// Refuses a preview where the image itself is elsewhere in the file: the usual form of a camera's raw files.
+static dkp_tiff_status check_whole(dkp_tiff_reader *reader) {
+    TIFF *tiff = reader->tiff;
+    const uint8_t *version = NULL;
+    uint16_t count = 0;
+    toff_t *places = NULL;
+    char *maker = NULL;
+    if (TIFFGetField(tiff, TIFFTAG_DNGVERSION, &version)) return refuse(reader, develop, "a camera raw file, DNG");
+    if (reader->count > 10 && reader->bytes[8] == 'C' && reader->bytes[9] == 'R')
+        return refuse(reader, develop, "a camera raw file, CR2");
+    if (!is_reduced(tiff)) return DKP_TIFF_OK;
+    if (!TIFFGetField(tiff, TIFFTAG_MAKE, &maker)) maker = NULL;
+    if (TIFFGetField(tiff, TIFFTAG_SUBIFD, &count, &places) && count > 0) {
+        static const char *const makers[][2] = {{"NIKON", "NEF"}, {"SONY", "ARW"}, {"PENTAX", "PEF"},
+                                                {"RICOH", "PEF"}, {"SAMSUNG", "SRW"}, {"Hasselblad", "3FR"}};
+        for (size_t index = 0; maker && index < sizeof makers / sizeof *makers; index++)
+            if (strncmp(maker, makers[index][0], strlen(makers[index][0])) == 0)
+                return refuse(reader, develop, "a camera raw file, %s", makers[index][1]);
+        return refuse(
+            reader, maker ? develop : whole_image,
+            "its first page is a reduced image, the whole one lies in a sub-directory");
+    }
+    if (has_whole_page(reader))
+        return refuse(reader, whole_image, "its first page is a reduced image, the whole one is on a later page");
+    return DKP_TIFF_OK;
+}
+
 dkp_tiff_status dkp_tiff_reader_read_layout(dkp_tiff_reader *reader, dkp_tiff_layout *layout) {
     dkp_tiff_status status = open_tiff(reader);
     if (status != DKP_TIFF_OK) return status;
@@ -200,7 +265,8 @@ dkp_tiff_status dkp_tiff_reader_read_layout(dkp_tiff_reader *reader, dkp_tiff_la
         snprintf(reader->message, message_size, "it has no size");
         return DKP_TIFF_CORRUPT;
     }
-    status = read_kind(reader);
+    status = check_whole(reader);
+    if (status == DKP_TIFF_OK) status = read_kind(reader);
     if (status != DKP_TIFF_OK) return status;
     uint16_t orientation = ORIENTATION_TOPLEFT, unit = RESUNIT_INCH;
     TIFFGetFieldDefaulted(reader->tiff, TIFFTAG_ORIENTATION, &orientation);
@@ -225,8 +291,27 @@ typedef struct {
     size_t first_sample, sample_count;
 } Block;
 
+/// Gray of 1, 2 or 4 bits, several pixels in a byte; every row begins with a byte of its own.
+static void unpack_bits(const dkp_tiff_reader *reader, const uint8_t *samples, Block block, float *colour) {
+    const size_t width = reader->layout.width, bits = (size_t)reader->layout.bit_depth;
+    const size_t row_bytes = (block.stride * bits + 7) / 8;
+    const unsigned highest = (1u << bits) - 1;
+    for (size_t y = 0; y < block.rows; y++) {
+        float *target = colour + (block.top + y) * width + block.left;
+        const uint8_t *source = samples + y * row_bytes;
+        for (size_t x = 0; x < block.columns; x++) {
+            const unsigned level = source[x * bits / 8] >> (8 - bits - x * bits % 8) & highest;
+            target[x] = (float)(reader->is_inverted ? highest - level : level) / (float)highest;
+        }
+    }
+}
+
 static void unpack(const dkp_tiff_reader *reader, const void *samples, Block block, float *colour, float *alpha) {
     const size_t width = reader->layout.width, plane = width * reader->layout.height;
+    if (reader->layout.bit_depth < 8) {
+        unpack_bits(reader, samples, block, colour);
+        return;
+    }
     for (size_t index = 0; index < block.sample_count; index++) {
         const size_t sample = block.first_sample + index;
         const int is_alpha = reader->layout.has_alpha && sample == (size_t)reader->alpha_sample;
@@ -305,7 +390,7 @@ static void divide_by_alpha(const dkp_tiff_reader *reader, float *colour, const 
 
 dkp_tiff_status dkp_tiff_reader_read_pixels(dkp_tiff_reader *reader, float *colour, float *alpha) {
     const int is_tiled = TIFFIsTiled(reader->tiff);
-    const size_t sample_bytes = (size_t)reader->layout.bit_depth / 8;
+    const size_t bits = (size_t)reader->layout.bit_depth, sample_bytes = (bits + 7) / 8;
     Block block = {.columns = reader->layout.width, .stride = reader->layout.width};
     block.sample_count = reader->is_separate ? 1 : reader->samples;
     uint32_t block_height = 0, tile_width = 0;
@@ -325,7 +410,8 @@ dkp_tiff_status dkp_tiff_reader_read_pixels(dkp_tiff_reader *reader, float *colo
         snprintf(reader->message, message_size, "its strips or tiles are %zu x %u pixels", block.stride, block_height);
         return DKP_TIFF_TOO_LARGE;
     }
-    const size_t expected = block.stride * block_height * block.sample_count * sample_bytes;
+    const size_t row_bytes = bits < 8 ? (block.stride * bits + 7) / 8 : block.stride * block.sample_count * sample_bytes;
+    const size_t expected = row_bytes * block_height;
     const uint64_t announced = is_tiled ? TIFFTileSize64(reader->tiff)
                                         : TIFFScanlineSize64(reader->tiff) * (uint64_t)block_height;
     if (announced != expected) {
@@ -360,5 +446,7 @@ int dkp_tiff_reader_warning_count(const dkp_tiff_reader *reader) { return reader
 const char *dkp_tiff_reader_warning(const dkp_tiff_reader *reader, int index) {
     return index >= 0 && index < reader->warning_count ? reader->warnings[index] : "";
 }
+
+const char *dkp_tiff_reader_remedy(const dkp_tiff_reader *reader) { return reader->remedy ? reader->remedy : ""; }
 
 const char *dkp_tiff_reader_message(const dkp_tiff_reader *reader) { return reader->message; }

@@ -1,6 +1,6 @@
 extension Image {
     /// Reads an image file: PNG of any kind; JPEG, gray or colour; TIFF, gray or RGB of 8 or 16 bits with or without
-    /// alpha, of which the first page is taken. The format is told by the content.
+    /// alpha, or gray of fewer bits, of which the first page is taken. The format is told by the content.
     ///
     /// Sizes are checked against the limits before memory is given to pixels. An orientation that a camera has written
     /// down is applied. The colour profile and the density are carried over.
@@ -10,7 +10,9 @@ extension Image {
     public init(file path: String, limits: ImageLimits = .default) throws(ImageError) {
         let file = try InputFile(path: path)
         guard file.byteCount <= limits.maximumFileBytes else {
-            throw .tooLarge(path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes")
+            throw .tooLarge(
+                path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes",
+                setting: "bytes")
         }
         let header = try ImageHeader { (offset: Int, count: Int) throws(ImageError) in
             try file.read(from: offset, count: count)
@@ -27,7 +29,9 @@ extension Image {
         case .png: try self.init(png: bytes, name: name, limits: limits)
         case .jpeg: try self.init(jpeg: bytes, name: name, limits: limits)
         case .tiff: try self.init(tiff: bytes, name: name, limits: limits)
-        case nil: throw .notAnImage(name, ImageFormat.guess(bytes))
+        case nil:
+            let guess = ForeignFormat(bytes)
+            throw .notAnImage(name, guess.description, remedy: guess.remedy)
         }
     }
 }

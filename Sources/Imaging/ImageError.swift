@@ -51,10 +51,10 @@ extension ImageError {
         ImageError(.notFound, path, "no such file; check the path")
     }
 
-    static func notAnImage(_ path: String, _ what: String) -> ImageError {
-        ImageError(
-            .notAnImage, path,
-            "\(what), not a PNG, JPEG or TIFF image; give one of these (convert other formats first)")
+    static func notAnImage(
+        _ path: String, _ what: String, remedy: String = "give one of these (convert other formats first)"
+    ) -> ImageError {
+        ImageError(.notAnImage, path, "\(what), not a PNG, JPEG or TIFF image; \(remedy)")
     }
 
     static func truncated(_ path: String, _ format: ImageFormat, _ detail: String) -> ImageError {
@@ -65,15 +65,22 @@ extension ImageError {
         ImageError(.corrupt, path, "the \(format.name) file is damaged (\(detail)); copy or export it again")
     }
 
-    static func unsupported(_ path: String, _ format: ImageFormat, _ detail: String) -> ImageError {
+    static func unsupported(
+        _ path: String, _ format: ImageFormat, _ detail: String, remedy: String? = nil
+    ) -> ImageError {
         ImageError(
             .unsupported, path,
-            "a \(format.name) image of a kind that is not read (\(detail)); convert it to gray or RGB of 8 or 16 bits")
+            "a \(format.name) image of a kind that is not read (\(detail)); "
+                + (remedy ?? "convert it to gray or RGB of 8 or 16 bits"))
     }
 
-    static func tooLarge(_ path: String, _ what: String, limit: String) -> ImageError {
+    /// - Parameter setting: the name of the limit among the settings of `dkp` and `dkpd`; nil for one that is fixed.
+    static func tooLarge(_ path: String, _ what: String, limit: String, setting: String?) -> ImageError {
         ImageError(
-            .tooLarge, path, "\(what), above the limit of \(limit); crop or reduce the image, or raise the limit")
+            .tooLarge, path,
+            "\(what), above the limit of \(limit); crop or reduce the image"
+                + (setting.map { ", or raise the limit (limits: \($0) in dkpd.yaml, --limits-\($0) of dkp restore)" }
+                    ?? ""))
     }
 
     static func noMemory(_ path: String) -> ImageError {

@@ -38,18 +38,4 @@ public enum ImageFormat: String, Sendable, Codable, CaseIterable {
         case .tiff: "tif"
         }
     }
-
-    /// What a file that is of none of these formats may be.
-    static func guess(_ bytes: [UInt8]) -> String {
-        switch Array(bytes.prefix(4)) {
-        case []: "the file is empty"
-        case let head where head.elementsEqual("GIF8".utf8): "this is a GIF image"
-        case let head where head.elementsEqual("RIFF".utf8): "this is a RIFF file (WebP, perhaps)"
-        case let head where head.starts(with: "BM".utf8): "this is a BMP image"
-        case let head where head.elementsEqual("%PDF".utf8): "this is a PDF document"
-        default:
-            bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 >= 0x80 || (9...13).contains($0) }
-                ? "this is text, by the look of it" : "this is data of some other kind"
-        }
-    }
 }

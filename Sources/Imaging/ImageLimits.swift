@@ -26,13 +26,13 @@ public struct ImageLimits: Sendable, Equatable {
     func check(width: Int, height: Int, name: String) throws(ImageError) {
         let size = "the image is \(width) x \(height) pixels"
         guard max(width, height) <= maximumSide else {
-            throw .tooLarge(name, size, limit: "\(maximumSide) pixels a side")
+            throw .tooLarge(name, size, limit: "\(maximumSide) pixels a side", setting: "side")
         }
         // Beyond 2^40 pixels, byte counts would no longer fit an Int.
         let maximumPixels = min(maximumPixels, 1 << 40)
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
         guard !overflow, pixels <= maximumPixels else {
-            throw .tooLarge(name, size, limit: "\(maximumPixels) pixels in all")
+            throw .tooLarge(name, size, limit: "\(maximumPixels) pixels in all", setting: "pixels")
         }
     }
 

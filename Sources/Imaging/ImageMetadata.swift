@@ -20,6 +20,9 @@ public struct ImageMetadata: Sendable, Equatable {
         }
     }
 
+    /// Colour primaries, transfer function, matrix and range by the numbers of ITU-T H.273 (chunk cICP): four bytes. Where
+    /// they are given, they count before all else that is said of colours.
+    public var codePoints: [UInt8]?
     /// The encoding exponent times 100,000 (chunk gAMA); 45,455 is the usual 1/2.2.
     public var gamma: UInt32?
     /// x and y of the white point, red, green and blue, times 100,000: eight numbers (chunk cHRM).
@@ -52,6 +55,7 @@ public struct ImageMetadata: Sendable, Equatable {
             content[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
         }
         switch (name, content.count) {
+        case ("cICP", 4): codePoints = codePoints ?? content
         case ("gAMA", 4): gamma = gamma ?? number(at: 0)
         case ("cHRM", 32): chromaticities = chromaticities ?? (0..<8).map { number(at: 4 * $0) }
         case ("sRGB", 1) where content[0] <= 3: standardRGBIntent = standardRGBIntent ?? content[0]
@@ -71,6 +75,7 @@ public struct ImageMetadata: Sendable, Equatable {
             [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
         }
         var result: [(name: String, content: [UInt8])] = []
+        if let codePoints, codePoints.count == 4 { result.append(("cICP", codePoints)) }
         if let gamma { result.append(("gAMA", bytes(gamma))) }
         if let chromaticities, chromaticities.count == 8 {
             result.append(("cHRM", chromaticities.flatMap(bytes)))

@@ -6,7 +6,10 @@ enum Orientation: Int {
     case mirrored, upsideDown, flipped, transposed, turnedLeft, transversed, turnedRight
 
     /// The orientation in an EXIF block, which is a small TIFF file, nil if there is none.
-    init?(exif bytes: [UInt8]) {
+    init?(exif block: [UInt8]) {
+        // What goes before the block in a JPEG file is left in place by some writers of other formats.
+        let prefix = Array("Exif\0\0".utf8)
+        let bytes = block.starts(with: prefix) ? Array(block.dropFirst(prefix.count)) : block
         guard bytes.count >= 8, ImageFormat(signature: bytes) == .tiff else { return nil }
         let isLittle = bytes[0] == 0x49
         func number(_ offset: Int, _ count: Int) -> Int? {
@@ -15,10 +18,11 @@ enum Orientation: Int {
         guard let directory = number(4, 4), let count = number(directory, 2) else { return nil }
         for entry in 0..<count {
             let start = directory + 2 + 12 * entry
-            guard let tag = number(start, 2), let type = number(start + 2, 2), let value = number(start + 8, 2) else {
-                return nil
-            }
-            if tag == 0x0112, type == 3 { self.init(rawValue: value) } else { continue }
+            guard let tag = number(start, 2), let type = number(start + 2, 2) else { return nil }
+            // A short; some write a long.
+            guard tag == 0x0112, let size = [3: 2, 4: 4][type] else { continue }
+            guard let value = number(start + 8, size) else { return nil }
+            self.init(rawValue: value)
             return
         }
         return nil

@@ -57,7 +57,10 @@ public struct MotionKernel: Sendable, Equatable {
         precondition(centre > 0 && centre < Double(size - 1), "the centre \(centre) must lie inside the kernel")
         let steps = Double(Self.pointCount - 1)
         let jumps = shakes.map {
-            dkp_shake(step: Int(($0.time * steps).rounded(.down)), cosine: cos($0.turn), sine: sin($0.turn))
+            // A time that is no number counts as the beginning.
+            dkp_shake(
+                step: $0.time > 0 ? Int((min($0.time, 1) * steps).rounded(.down)) : 0, cosine: cos($0.turn),
+                sine: sin($0.turn))
         }.sorted { ($0.step, $0.cosine, $0.sine) < ($1.step, $1.cosine, $1.sine) }
         let turns = self.turns.isEmpty ? [0] : self.turns
         guard let base = kernel.baseAddress else { return }

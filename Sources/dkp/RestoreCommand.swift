@@ -20,6 +20,8 @@ struct RestoreCommand: ParsableCommand {
     var output: String
     @OptionGroup(title: "Settings")
     var options: SettingsOptions
+    @OptionGroup(title: "Limits")
+    var inputLimits: InputLimitOptions
     @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
     var reference: String?
     @Option(help: ArgumentHelp("The true kernel, to score the result with.", valueName: "K.h5"))
@@ -33,6 +35,7 @@ struct RestoreCommand: ParsableCommand {
         let stop = StopRequest()
         try stop.requestOnSignals(tell: Terminal.interject)
         let settings = try options.settings()
+        let limits = try inputLimits.limits()
         var references: JobRecord.References?
         if reference != nil || referenceKernel != nil {
             references = JobRecord.References(
@@ -53,7 +56,9 @@ struct RestoreCommand: ParsableCommand {
         let display = ProgressDisplay()
         let outcome: Worker.Outcome
         do {
-            outcome = try Worker(foreground.job, stop: stop, inputName: input, observe: display.show).run()
+            outcome = try Worker(
+                foreground.job, stop: stop, limits: limits, inputName: input, observe: display.show
+            ).run()
         } catch {
             display.finishLine()
             // What another worker holds is not ours to remove.

@@ -22,10 +22,11 @@ struct WorkCommand: ParsableCommand {
         let stop = StopRequest()
         try stop.requestOnSignals(tell: Terminal.interject)
         let job = try JobDirectory.open(directory)
+        let limits = try InputLimitOptions.limits()
         let display = ProgressDisplay()
         let outcome: Worker.Outcome
         do {
-            outcome = try Worker(job, stop: stop, lease: lease, observe: display.show).run()
+            outcome = try Worker(job, stop: stop, lease: lease, limits: limits, observe: display.show).run()
         } catch {
             display.finishLine()
             throw error

@@ -37,6 +37,8 @@ struct SettingsFlags: ParsableArguments {
     var limitsBytes: String?
     @Option(help: "The largest image, in pixels. (default: 67108864)")
     var limitsPixels: String?
+    @Option(help: "The greatest width and height of an image, in pixels. (default: 32768)")
+    var limitsSide: String?
     @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
 
@@ -48,7 +50,7 @@ struct SettingsFlags: ParsableArguments {
             "duplicates": duplicates, "attempts": attempts, "retry_delay": retryDelay,
             "stall_time": stallTime, "free_space_floor": freeSpaceFloor, "keep_results": keepResults,
             "memory_limit": memoryLimit, "niceness": niceness, "limits.bytes": limitsBytes,
-            "limits.pixels": limitsPixels, "log_level": logLevel,
+            "limits.pixels": limitsPixels, "limits.side": limitsSide, "log_level": logLevel,
         ].compactMapValues { $0 }
     }
 }

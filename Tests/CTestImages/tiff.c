@@ -5,7 +5,16 @@
 
 #include <tiffio.h>
 
-static void set_tags(TIFF *tiff, const dkp_test_tiff *description) {
+static void set_tags(TIFF *tiff, const dkp_test_tiff *description, int page) {
+    if (page == 0) {
+        if (description->subfile_type) TIFFSetField(tiff, TIFFTAG_SUBFILETYPE, description->subfile_type);
+        if (description->sub_directories) {
+            static const toff_t places[8];
+            TIFFSetField(tiff, TIFFTAG_SUBIFD, (int)description->sub_directories, places);
+        }
+        if (description->is_dng) TIFFSetField(tiff, TIFFTAG_DNGVERSION, "\1\4\0\0");
+        if (description->maker) TIFFSetField(tiff, TIFFTAG_MAKE, description->maker);
+    }
     TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, description->width);
     TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, description->height);
     TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, description->samples);
@@ -57,8 +66,19 @@ static void cut(
                 count * bytes);
 }
 
-static int write_page(TIFF *tiff, const dkp_test_tiff *description, const uint8_t *samples) {
-    set_tags(tiff, description);
+/// Packs the part of a gray image of few bits that a strip or tile holds.
+static void cut_bits(
+    const dkp_test_tiff *description, const uint8_t *samples, uint8_t *block, size_t left, size_t top, size_t width,
+    size_t height) {
+    const size_t bits = description->bits, row_bytes = (width * bits + 7) / 8;
+    for (size_t y = 0; y < height && top + y < description->height; y++)
+        for (size_t x = 0; x < width && left + x < description->width; x++)
+            block[y * row_bytes + x * bits / 8] |=
+                (uint8_t)(samples[(top + y) * description->width + left + x] << (8 - bits - x * bits % 8));
+}
+
+static int write_page(TIFF *tiff, const dkp_test_tiff *description, const uint8_t *samples, int page) {
+    set_tags(tiff, description, page);
     const int is_separate = description->planar == PLANARCONFIG_SEPARATE;
     const size_t passes = is_separate ? description->samples : 1, count = is_separate ? 1 : description->samples;
     const size_t width = description->tile ? description->tile : description->width;
@@ -73,8 +93,10 @@ static int write_page(TIFF *tiff, const dkp_test_tiff *description, const uint8_
                 if (!block) return -1;
                 if (description->bits >= 8)
                     cut(description, samples, block, left, top, width, height, pass, count);
+                else
+                    cut_bits(description, samples, block, left, top, width, height);
                 tmsize_t size = (tmsize_t)(width * height * pixel);
-                if (description->bits < 8) size = (tmsize_t)(TIFFScanlineSize(tiff) * (tmsize_t)height);
+                if (description->bits < 8) size = (tmsize_t)((width * description->bits + 7) / 8 * height);
                 tmsize_t written;
                 if (description->tile)
                     written = TIFFWriteEncodedTile(
@@ -94,7 +116,7 @@ int dkp_test_write_tiff(
     if (!tiff) return -1;
     int status = 0;
     for (int page = 0; page < description->pages && status == 0; page++)
-        status = write_page(tiff, description, samples);
+        status = write_page(tiff, description, samples, page);
     TIFFClose(tiff);
     return status;
 }

@@ -87,7 +87,8 @@ import Testing
         "rescan_interval": ["1", "2"], "settle_time": ["1", "3"], "duplicates": ["skip", "process"],
         "attempts": ["1", "2"], "retry_delay": ["1", "2"], "stall_time": ["1", "2"], "free_space_floor": ["1", "2"],
         "keep_results": ["1", "2"], "memory_limit": ["67108864", "67108865"], "niceness": ["1", "2"],
-        "limits.bytes": ["1", "2"], "limits.pixels": ["1", "2"], "log_level": ["debug", "error"],
+        "limits.bytes": ["1", "2"], "limits.pixels": ["1", "2"],
+        "limits.side": ["1", "2"], "log_level": ["debug", "error"],
         "restoration.method": ["dip-dkp", "dip-dkp"], "restoration.preset": ["paper", "default"],
         "restoration.scale": ["2", "3"], "restoration.kernel": ["gaussian", "motion"],
         "restoration.kernel_centre": ["fkp", "registered"], "restoration.steps": ["1", "2"],
@@ -110,7 +111,7 @@ import Testing
             keep_results: 30
             memory_limit: 1073741824
             niceness: 5
-            limits: {bytes: 1000, pixels: 2000}
+            limits: {bytes: 1000, pixels: 2000, side: 300}
             log_level: debug
             restoration:
               scale: 2
@@ -131,6 +132,7 @@ import Testing
         expected.niceness = 5
         expected.maximumBytes = 1000
         expected.maximumPixels = 2000
+        expected.maximumSide = 300
         expected.logLevel = .debug
         expected.restoration.scale = 2
         expected.restoration.steps = 10

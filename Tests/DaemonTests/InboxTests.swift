@@ -207,15 +207,18 @@ import Testing
         let bomb: [UInt8] =
             [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] + Array("IHDR".utf8) + [0, 1, 0x86, 0xA0]
             + [0, 1, 0x86, 0xA0, 8, 2, 0, 0, 0]
+        var strip = bomb
+        strip.replaceSubrange(16..<24, with: [0, 0, 0, 101, 0, 0, 0, 1])
         for (bytes, sentence) in [
             (bomb, "100000 x 100000 pixels"), ([UInt8](repeating: 0, count: 2000), "2000 bytes"),
+            (strip, "limits: side"),
         ] {
             try withTemporaryDirectory { path in
                 let folder = StateFolder(FilePath(path))
                 let files = MortalFileSystem(changes: .max)
                 try folder.create(files)
                 try LocalFileSystem().write(bytes, to: folder.inbox.appending("x.png"))
-                let protocols = Protocols(folder, files, limits: InputLimits(bytes: 1000, pixels: 1000))
+                let protocols = Protocols(folder, files, limits: InputLimits(bytes: 1000, pixels: 1000, side: 100))
                 let id = try #require(JobID("20260804-153012-345"))
                 #expect(try protocols.claim.claim(component("x.png"), as: id))
                 #expect(try JobPhase(of: folder.job(id), files) == .rejecting)

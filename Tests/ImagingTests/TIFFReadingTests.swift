@@ -89,15 +89,76 @@ import Testing
 
     @Test(arguments: [
         (32, 3, Layout(format: 3), "floating-point"), (16, 1, Layout(format: 2), "format 2"),
-        (32, 1, Layout(), "32 bits"), (1, 1, Layout(), "1 bits"), (8, 1, Layout(photometric: 3), "palette"),
+        (32, 1, Layout(), "32 bits"), (8, 1, Layout(photometric: 3), "palette"),
         (8, 4, Layout(photometric: 5), "CMYK"), (8, 3, Layout(photometric: 8), "kind 8"),
-        (8, 3, Layout(photometric: 6), "YCbCr"),
+        (8, 3, Layout(photometric: 6), "YCbCr"), (8, 1, Layout(photometric: 32_803), "sensor"),
     ]) func `what is not read is refused in so many words`(
         bits: Int, samples: Int, layout: Layout, word: String
     ) throws {
         let bytes = try TestImage(channels: samples, bits: bits).tiff(layout)
         let error = try #require(throws: ImageError.self) { try Image(data: bytes) }
         #expect(error.code == .unsupported && error.reason.contains(word), "\(error)")
+        let remedies = ["-depth 16", "-type TrueColor", "darktable-cli"]
+        #expect(remedies.contains { error.reason.contains($0) }, "\(error)")
+    }
+
+    @Test(arguments: [1, 2, 4], [0, 16] as [UInt32])
+    func `grays of few bits are read exactly, faxes too`(bits: Int, tile: UInt32) throws {
+        let picture = TestImage(width: 37, channels: 1, bits: bits)
+        for compression in [1, 5, 8, 32_773] + (bits == 1 ? [2, 3, 4] : []) {
+            for photometric in [0, 1] as [UInt16] {
+                let image = try Image(
+                    data: picture.tiff(
+                        Layout(compression: UInt16(compression), tile: tile, photometric: photometric)))
+                let expected = photometric == 0 ? picture.planes.map { 1 - $0 } : picture.planes
+                #expect(image.bitDepth == .eight && image.warnings == [])
+                for (read, sample) in zip(image.colour.elements, expected) { #expect(abs(read - sample) < 1e-6) }
+            }
+        }
+    }
+
+    @Test func `a compression that is not read is refused with the way to undo it`() throws {
+        var bytes = try TestImage().tiff()
+        let place = try #require(entry(of: 259, in: bytes))
+        for compression in [6, 34_661, 34_887, 50_001] {
+            bytes.replaceSubrange(place + 8..<place + 10, with: [UInt8(compression & 255), UInt8(compression >> 8)])
+            let error = try #require(throws: ImageError.self) { try Image(data: bytes) }
+            #expect(error.code == .unsupported && error.reason.contains("tiffcp -c none"), "\(error)")
+        }
+    }
+
+    @Test(arguments: [
+        (Layout(pages: 2, subfileType: 1, subDirectories: 1, isDNG: true), "DNG", "darktable-cli"),
+        (Layout(isDNG: true), "DNG", "darktable-cli"),
+        (Layout(pages: 2, subfileType: 1, subDirectories: 1, maker: "NIKON CORPORATION"), "NEF", "darktable-cli"),
+        (Layout(pages: 2, subfileType: 1, subDirectories: 1, maker: "SONY"), "ARW", "darktable-cli"),
+        (Layout(pages: 2, subfileType: 1, subDirectories: 1, maker: "Else"), "sub-directory", "darktable-cli"),
+        (Layout(pages: 2, subfileType: 1, subDirectories: 1), "sub-directory", "whole image"),
+        (Layout(pages: 3, subfileType: 1), "later page", "whole image"),
+    ]) func `a preview is not restored in place of the image`(
+        layout: Layout, word: String, remedy: String
+    ) throws {
+        let bytes = try TestImage().tiff(layout)
+        let error = try #require(throws: ImageError.self) { try Image(data: bytes) }
+        #expect(error.code == .unsupported && error.reason.contains(word), "\(error)")
+        #expect(error.reason.contains(remedy), "\(error)")
+    }
+
+    @Test func `a raw file of Canon's is known by its mark`() throws {
+        // The mark stands where the first strip would begin: the directory comes behind all pixels.
+        var bytes = try TestImage().tiff()
+        bytes.replaceSubrange(8..<12, with: Array("CR".utf8) + [2, 0])
+        let error = try #require(throws: ImageError.self) { try Image(data: bytes) }
+        #expect(error.code == .unsupported && error.reason.contains("CR2"), "\(error)")
+    }
+
+    @Test func `a reduced image that is alone is read, and a whole one with smaller versions`() throws {
+        let picture = TestImage()
+        for layout in [
+            Layout(subfileType: 1), Layout(pages: 2, subDirectories: 1), Layout(subfileType: 1, maker: "NIKON"),
+        ] {
+            #expect(try Image(data: picture.tiff(layout)).colour.elements == picture.planes)
+        }
     }
 
     @Test func `an image beyond the limits is refused on its header`() throws {

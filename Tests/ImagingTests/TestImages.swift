@@ -64,6 +64,12 @@ struct TestImage {
         var pages: UInt16 = 1
         var dotsPerInch: Float = 0
         var profile: [UInt8]?
+        /// What the first page is marked as.
+        var subfileType: UInt32 = 0
+        /// How many of the other pages are its sub-directories.
+        var subDirectories: UInt16 = 0
+        var isDNG = false
+        var maker: String?
     }
 
     /// A TIFF file.
@@ -76,12 +82,16 @@ struct TestImage {
                     sample_format: layout.format, photometric: photometric, planar: layout.isSeparate ? 2 : 1,
                     compression: layout.compression, predictor: layout.predictor, orientation: layout.orientation,
                     extra_sample: layout.extraSample, tile: layout.tile, rows_per_strip: layout.rowsPerStrip,
-                    pages: layout.pages, dots_per_inch: layout.dotsPerInch, profile: profile,
+                    pages: layout.pages, subfile_type: layout.subfileType, sub_directories: layout.subDirectories,
+                    is_dng: layout.isDNG ? 1 : 0, maker: nil, dots_per_inch: layout.dotsPerInch, profile: profile,
                     profile_count: profileCount)
-                switch bits {
-                case 16: return dkp_test_write_tiff(path, layout.mode, &description, samples)
-                case 32: return dkp_test_write_tiff(path, layout.mode, &description, samples.map(Float.init))
-                default: return dkp_test_write_tiff(path, layout.mode, &description, samples.map(UInt8.init))
+                return (layout.maker ?? "").withCString { maker in
+                    if layout.maker != nil { description.maker = maker }
+                    switch bits {
+                    case 16: return dkp_test_write_tiff(path, layout.mode, &description, samples)
+                    case 32: return dkp_test_write_tiff(path, layout.mode, &description, samples.map(Float.init))
+                    default: return dkp_test_write_tiff(path, layout.mode, &description, samples.map(UInt8.init))
+                    }
                 }
             }
         }

@@ -51,6 +51,22 @@ import Testing
         expectClose(moments.minor, moments.major, absolute: 0.05)
     }
 
+    @Test(arguments: [1999, 2000, 4000, 30_000]) func `a path may have more turns than points`(count: Int) {
+        func circle(_ count: Int) -> Tensor<Double> {
+            var circle = MotionKernel(length: 12, direction: 1)
+            circle.turns = [Double](repeating: 2 * .pi / Double(count), count: count)
+            return circle.rendered(size: 19, centre: 9)
+        }
+        expectClose(circle(count), circle(16), absolute: 2e-3)
+    }
+
+    @Test func `a shake at no time at all is at the beginning`() {
+        var shaken = MotionKernel(length: 12, direction: 0)
+        shaken.shakes = [MotionKernel.Shake(time: .nan, turn: 1), MotionKernel.Shake(time: .infinity, turn: 1)]
+        let sum = shaken.rendered(size: 19, centre: 9).elements.reduce(0, +)
+        expectClose(sum, 1, absolute: 1e-9)
+    }
+
     @Test func `a shake turns the path back`() {
         var there = MotionKernel(length: 12, direction: 0)
         there.shakes = [MotionKernel.Shake(time: 0.5, turn: .pi)]

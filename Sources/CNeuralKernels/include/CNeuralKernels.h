@@ -136,6 +136,9 @@ void dkp_transpose(const float *_Nonnull matrix, int rows, int columns, float *_
 /// Zeroes every pixel of `map`, which has no halo.
 void dkp_zero_map(const dkp_feature_map *_Nonnull map);
 
+/// Zeroes the channels of each block of `map` from the `used[block]`-th on: those that are there only to fill the block.
+void dkp_zero_padding(const dkp_feature_map *_Nonnull map, const int32_t *_Nonnull used);
+
 /// Zeroes the halo of `map`.
 void dkp_zero_halo(const dkp_feature_map *_Nonnull map);
 

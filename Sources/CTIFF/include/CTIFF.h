@@ -11,7 +11,8 @@ typedef enum __attribute__((enum_extensibility(closed))) dkp_tiff_status {
     DKP_TIFF_TRUNCATED,
     /// libtiff refuses the bytes; the message says why.
     DKP_TIFF_CORRUPT,
-    /// A valid image of a kind that is not read here: floating point, palettes, CMYK, 1 bit; the message says which.
+    /// A valid image of a kind that is not read here: floating point, palettes, CMYK, camera raw, a preview; the message
+    /// says which.
     DKP_TIFF_UNSUPPORTED,
     /// A strip or tile that is larger than any within the limits needs to be.
     DKP_TIFF_TOO_LARGE,
@@ -19,8 +20,8 @@ typedef enum __attribute__((enum_extensibility(closed))) dkp_tiff_status {
     DKP_TIFF_OUT_OF_MEMORY,
 } dkp_tiff_status;
 
-/// What is known before the pixels are read. `channels` is 1 (gray) or 3 (RGB), `bit_depth` 8 or 16, `orientation` 1
-/// to 8 as in EXIF; densities are in dots per unit, which is 1 (only their ratio has a meaning), 2 (inch) or 3
+/// What is known before the pixels are read. `channels` is 1 (gray) or 3 (RGB), `bit_depth` 8 (or less, gray
+/// alone) or 16, `orientation` 1 to 8 as in EXIF; densities are in dots per unit, which is 1 (only their ratio has a meaning), 2 (inch) or 3
 /// (centimetre), 0 where there are none.
 typedef struct dkp_tiff_layout {
     uint32_t width;
@@ -58,6 +59,9 @@ const uint8_t *_Nullable dkp_tiff_reader_profile(const dkp_tiff_reader *_Nonnull
 /// What libtiff, or this reader, warned of: how many warnings are kept, and the one at `index`.
 int dkp_tiff_reader_warning_count(const dkp_tiff_reader *_Nonnull reader);
 const char *_Nonnull dkp_tiff_reader_warning(const dkp_tiff_reader *_Nonnull reader, int index);
+
+/// What would make a file of an unsupported kind one that is read, or an empty string where the kind alone tells.
+const char *_Nonnull dkp_tiff_reader_remedy(const dkp_tiff_reader *_Nonnull reader);
 
 /// What was wrong in the last call that failed, or an empty string.
 const char *_Nonnull dkp_tiff_reader_message(const dkp_tiff_reader *_Nonnull reader);

@@ -49,7 +49,8 @@ public struct Daemon: Sendable {
             folder: folder, files: files, publication: publication,
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
-                limits: .init(memory: settings.memoryLimit, niceness: settings.niceness)),
+                limits: .init(memory: settings.memoryLimit, niceness: settings.niceness),
+                inputLimits: { live.current.inputLimits }),
             queue: queue, live: live, manager: manager, pulse: schedulerPulse,
             logger: logger)
         let inbox = InboxService(

@@ -44,7 +44,7 @@ package struct Claim: Sendable {
         init(_ settings: DaemonSettings) {
             defaults = settings.restoration
             if defaults.threads == nil { defaults.threads = settings.threadsPerWorker }
-            limits = InputLimits(bytes: settings.maximumBytes, pixels: settings.maximumPixels)
+            limits = settings.inputLimits
             duplicates = settings.duplicates
         }
     }

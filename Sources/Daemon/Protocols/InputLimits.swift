@@ -1,4 +1,5 @@
 import Imaging
+import Subprocess
 import SystemPackage
 
 /// How large a dropped file may be. Looked at before anything is decoded, so that a decompression bomb costs nothing.
@@ -7,10 +8,22 @@ package struct InputLimits: Sendable, Equatable {
     package var bytes: Int
     /// The largest image, in pixels.
     package var pixels: Int
+    /// The greatest width and height, in pixels.
+    package var side: Int
 
-    package init(bytes: Int = 512 << 20, pixels: Int = 64 << 20) {
+    package init(bytes: Int = 512 << 20, pixels: Int = 64 << 20, side: Int = 32_768) {
         self.bytes = bytes
         self.pixels = pixels
+        self.side = side
+    }
+
+    /// What tells a worker of the limits: the variables that `dkp` takes them from.
+    var variables: [Environment.Key: String?] {
+        let values = [DaemonSettingKey.maximumBytes: bytes, .maximumPixels: pixels, .maximumSide: side]
+        return values.reduce(into: [:]) { variables, value in
+            variables[Environment.Key(stringLiteral: SettingName.daemon(value.key).variable)] = .some(
+                String(value.value))
+        }
     }
 
     /// An input over a limit.
@@ -29,6 +42,11 @@ package struct InputLimits: Sendable, Equatable {
         }
         guard let header else { return }
         let (width, height) = (header.width, header.height)
+        guard max(width, height) <= side else {
+            throw Excess(
+                message: "the image is said to be \(width) x \(height) pixels, more than the limit of \(side) a side "
+                    + "(limits: side)")
+        }
         guard width.multipliedReportingOverflow(by: height).overflow == false, width * height <= pixels else {
             throw Excess(
                 message: "the image is said to be \(width) x \(height) pixels, more than the limit of \(pixels) in all "

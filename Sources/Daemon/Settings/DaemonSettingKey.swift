@@ -19,10 +19,11 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
     case niceness
     case maximumBytes = "limits.bytes"
     case maximumPixels = "limits.pixels"
+    case maximumSide = "limits.side"
     case logLevel = "log_level"
 
     /// The allowed values, in words.
-    var allowed: String {
+    package var allowed: String {
         switch self {
         case .stateDirectory: "a path that begins with /"
         case .worker: "a path that begins with /, or null for the dkp beside dkpd"
@@ -37,7 +38,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
         case .freeSpaceFloor, .niceness: Self.words(numbers)
         case .keepResults: Self.words(numbers) + ", in days, or null for ever"
         case .memoryLimit: Self.words(numbers) + ", or null for no limit"
-        case .maximumBytes, .maximumPixels: Self.words(numbers)
+        case .maximumBytes, .maximumPixels, .maximumSide: Self.words(numbers)
         case .logLevel: Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
         }
     }
@@ -55,6 +56,8 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
         case .keepResults: 1...36_500
         case .memoryLimit: (64 << 20)...(1 << 50)
         case .niceness: 0...19
+        // At eight times the size, a side still fits an image file.
+        case .maximumSide: 1...(1 << 24)
         default: 1...(1 << 40)
         }
     }
@@ -77,7 +80,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
     }
 
     /// Assigns the value that `text` stands for; false if it stands for none that is allowed.
-    func assign(_ text: String, in settings: inout DaemonSettings) -> Bool {
+    package func assign(_ text: String, in settings: inout DaemonSettings) -> Bool {
         if text.isEmpty {
             switch self {
             case .worker: settings.worker = nil
@@ -107,6 +110,7 @@ package enum DaemonSettingKey: String, Sendable, CaseIterable {
         case .niceness: Self.store(Self.whole(text, numbers)) { settings.niceness = $0 }
         case .maximumBytes: Self.store(Self.whole(text, numbers)) { settings.maximumBytes = $0 }
         case .maximumPixels: Self.store(Self.whole(text, numbers)) { settings.maximumPixels = $0 }
+        case .maximumSide: Self.store(Self.whole(text, numbers)) { settings.maximumSide = $0 }
         case .logLevel: Self.store(Logger.Level(rawValue: text)) { settings.logLevel = $0 }
         }
     }

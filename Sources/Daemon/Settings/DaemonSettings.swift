@@ -46,6 +46,8 @@ public struct DaemonSettings: Sendable, Equatable {
     public var maximumBytes = 512 << 20
     /// The largest image, in pixels.
     public var maximumPixels = 64 << 20
+    /// The greatest width and height of an image, in pixels.
+    public var maximumSide = 32_768
     /// The least level that is logged.
     public var logLevel = Logger.Level.info
     /// What is asked of images without settings of their own.
@@ -62,6 +64,9 @@ public struct DaemonSettings: Sendable, Equatable {
     public init(yaml: String, source: String) throws(DaemonError) {
         self = try SettingsSources().resolve(SettingsFile(yaml: yaml, source: source))
     }
+
+    /// The largest input.
+    var inputLimits: InputLimits { InputLimits(bytes: maximumBytes, pixels: maximumPixels, side: maximumSide) }
 
     /// Compute threads of each worker.
     public var threadsPerWorker: Int { threads ?? max(1, Self.processors / workers) }

@@ -25,6 +25,7 @@ package final class LocalExecutor: Executor {
     private let program: FilePath
     private let stopTime: Duration
     private let limits: Limits
+    private let inputLimits: @Sendable () -> InputLimits
     /// The runs that this executor watches.
     private let watched = Mutex<[WorkerHandle: WatchedRun]>([:])
     /// How long a worker that was killed may take to be gone. One that hangs in the kernel (a stuck disk) is left behind
@@ -35,10 +36,15 @@ package final class LocalExecutor: Executor {
     ///   - program: the path of `dkp`.
     ///   - stopTime: how long a worker that was asked to stop may take before it is killed.
     ///   - limits: what each worker may take.
-    package init(program: FilePath, stopTime: Duration, limits: Limits = Limits()) {
+    ///   - inputLimits: the largest input that a worker decodes, asked at each start.
+    package init(
+        program: FilePath, stopTime: Duration, limits: Limits = Limits(),
+        inputLimits: @escaping @Sendable () -> InputLimits = { InputLimits() }
+    ) {
         self.program = program
         self.stopTime = stopTime
         self.limits = limits
+        self.inputLimits = inputLimits
     }
 
     package func start(_ run: WorkerRun) async throws {
@@ -93,7 +99,7 @@ package final class LocalExecutor: Executor {
         let environment = Environment.inherit.updating([
             "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "NOTIFY_SOCKET": nil, "WATCHDOG_PID": nil,
             "WATCHDOG_USEC": nil,
-        ])
+        ]).updating(inputLimits().variables)
         let arguments = ["work", run.directory.string, "--lease", String(run.handle.lease)]
         do {
             let result = try await Subprocess.run(

@@ -38,8 +38,9 @@ private struct PNGReader: ~Copyable {
         return (colour, layout.channels % 2 == 0 ? alpha : nil)
     }
 
-    func readMetadata() -> (ImageMetadata, warnings: [String]) {
+    func readMetadata() -> (ImageMetadata, Orientation, warnings: [String]) {
         var metadata = ImageMetadata()
+        var orientation: Orientation?
         var warnings = (0..<dkp_png_reader_warning_count(handle)).map {
             String(cString: dkp_png_reader_warning(handle, $0))
         }
@@ -48,9 +49,13 @@ private struct PNGReader: ~Copyable {
             let letters = [chunk.name.0, chunk.name.1, chunk.name.2, chunk.name.3]
             let name = String(decoding: letters.map(UInt8.init(bitPattern:)), as: UTF8.self)
             let content = Array(UnsafeBufferPointer(start: chunk.bytes, count: chunk.count))
-            if let warning = metadata.take(chunk: name, content: content) { warnings.append(warning) }
+            if name == "eXIf" {
+                orientation = orientation ?? Orientation(exif: content)
+            } else if let warning = metadata.take(chunk: name, content: content) {
+                warnings.append(warning)
+            }
         }
-        return (metadata, warnings)
+        return (metadata, orientation ?? .upright, warnings)
     }
 
     private func check(_ status: dkp_png_status) throws(ImageError) {
@@ -66,7 +71,7 @@ private struct PNGReader: ~Copyable {
 
 extension Image {
     /// Decodes a PNG file held in memory: gray, palette or colour of 1 to 16 bits, with or without transparency,
-    /// interlaced or not. Palettes become three colour channels, transparency of any kind an alpha plane.
+    /// interlaced or not; set upright. Palettes become three colour channels, transparency of any kind an alpha plane.
     init(png bytes: [UInt8], name: String, limits: ImageLimits) throws(ImageError) {
         let header = try PNGHeader(Array(bytes.prefix(PNGHeader.byteCount)), name: name)
         try header.check(limits, fileBytes: bytes.count, name: name)
@@ -74,11 +79,10 @@ extension Image {
             let reader = try PNGReader(buffer, limits: limits, name: name)
             let layout = try reader.readLayout()
             let (colour, alpha) = try reader.readPixels(layout)
-            let (metadata, warnings) = reader.readMetadata()
-            var image = Image(
-                colour: colour, alpha: alpha, bitDepth: layout.bit_depth == 16 ? .sixteen : .eight, metadata: metadata)
-            image.warnings = warnings
-            return image
+            let (metadata, orientation, warnings) = reader.readMetadata()
+            return Image(
+                colour: colour, alpha: alpha, bitDepth: layout.bit_depth == 16 ? .sixteen : .eight, metadata: metadata,
+                orientation: orientation, warnings: warnings)
         }
     }
 }

@@ -29,7 +29,8 @@ extension Image {
             throw ImageError(.cannotWrite, name, "the image holds numbers that are not finite; nothing is written")
         }
         guard width <= 0x7FFF_FFFF, height <= 0x7FFF_FFFF else {
-            throw .tooLarge(name, "the image is \(width) x \(height) pixels", limit: "the format, 2^31 - 1 a side")
+            throw .tooLarge(
+                name, "the image is \(width) x \(height) pixels", limit: "the format, 2^31 - 1 a side", setting: nil)
         }
         var layout = dkp_png_layout(
             width: UInt32(width), height: UInt32(height), channels: Int32(channels + (alpha == nil ? 0 : 1)),

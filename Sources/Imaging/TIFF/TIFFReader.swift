@@ -70,8 +70,10 @@ private struct TIFFReader: ~Copyable {
         case .DKP_TIFF_OK: return
         case .DKP_TIFF_TRUNCATED: throw .truncated(name, .tiff, message)
         case .DKP_TIFF_CORRUPT: throw .corrupt(name, .tiff, message.isEmpty ? "its tags make no image" : message)
-        case .DKP_TIFF_UNSUPPORTED: throw .unsupported(name, .tiff, message)
-        case .DKP_TIFF_TOO_LARGE: throw .tooLarge(name, message, limit: "what the image needs")
+        case .DKP_TIFF_UNSUPPORTED:
+            let remedy = String(cString: dkp_tiff_reader_remedy(handle))
+            throw .unsupported(name, .tiff, message, remedy: remedy.isEmpty ? nil : remedy)
+        case .DKP_TIFF_TOO_LARGE: throw .tooLarge(name, message, limit: "what the image needs", setting: nil)
         case .DKP_TIFF_OUT_OF_MEMORY: throw .noMemory(name)
         @unknown default: throw .corrupt(name, .tiff, "status \(status.rawValue) of the decoder")
         }
@@ -79,8 +81,8 @@ private struct TIFFReader: ~Copyable {
 }
 
 extension Image {
-    /// Decodes the first page of a TIFF file held in memory: gray or RGB of 8 or 16 bits, with or without alpha, in
-    /// strips or tiles; set upright.
+    /// Decodes the first page of a TIFF file held in memory: gray or RGB of 8 or 16 bits, with or without alpha, or gray
+    /// of 1, 2 or 4 bits, in strips or tiles; set upright.
     init(tiff bytes: [UInt8], name: String, limits: ImageLimits) throws(ImageError) {
         self = try bytes.withUnsafeBufferPointer { (buffer) throws(ImageError) -> Image in
             let reader = try TIFFReader(buffer, limits: limits, name: name)

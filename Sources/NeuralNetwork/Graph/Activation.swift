@@ -12,6 +12,9 @@ public enum Activation: Sendable, Hashable {
     /// 1 / (1 + exp(-x))
     case sigmoid
 
+    /// Whether 0 becomes 0.
+    var keepsZero: Bool { self != .sigmoid }
+
     var kernel: dkp_activation {
         switch self {
         case .identity: dkp_activation(kind: DKP_IDENTITY, slope: 0)

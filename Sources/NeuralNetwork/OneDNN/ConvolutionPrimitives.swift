@@ -17,6 +17,9 @@ struct ConvolutionGeometry {
     var outWidth: Int { (inWidth + columnPadding.before + columnPadding.behind - kernelSize) / stride + 1 }
     var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
 
+    /// Whether the result is as large as a map's physical plane.
+    func fills(_ map: MapGeometry) -> Bool { outHeight == map.physicalHeight && outWidth == map.physicalWidth }
+
     /// The layout of the master weights.
     func plainWeights() throws(NeuralNetworkError) -> MemoryDescription {
         try MemoryDescription(dimensions: weightShape, type: dnnl_f32, tag: dnnl_oihw)

@@ -14,6 +14,7 @@ final class BatchNormalizationOperation: Operation {
     private var residualGradient: GradientTarget?
     private let statisticsBuffer: MemoryPlan.Buffer
     private let scratchBuffer: MemoryPlan.Buffer
+    private let padding: ChannelPadding?
 
     @Bound private var x: dkp_feature_map
     @Bound private var y: dkp_feature_map
@@ -35,6 +36,7 @@ final class BatchNormalizationOperation: Operation {
         self.parameters = parameters
         xPlan = x
         yPlan = y
+        padding = ChannelPadding(of: y.geometry, behind: layer.activation)
         residualPlan = residual
         dyPlan = dy
         dxPlan = dx
@@ -76,6 +78,7 @@ final class BatchNormalizationOperation: Operation {
         withOptionalPointer(residual) {
             dkp_affine_activation(&x, statistics.scale, statistics.shift, layer.activation.kernel, $0, &y)
         }
+        padding?.clear(&y)
         dkp_fill_halo(&y)
     }
 

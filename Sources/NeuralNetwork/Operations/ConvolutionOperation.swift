@@ -69,6 +69,21 @@ final class ConvolutionOperation: Operation, PackedWeights {
             inHeight: x.geometry.physicalHeight, inWidth: x.geometry.physicalWidth, kernelSize: layer.kernelSize,
             stride: layer.stride, rowPadding: layer.zeroPadding,
             columnPadding: layer.zeroPadding)
+        let planes = [y, dy, residual].compactMap { $0?.geometry }
+        // oneDNN writes as many pixels as it computes, wherever the buffer ends.
+        for plane in planes where !geometry.fills(plane) {
+            throw .shape(
+                "\(parameters.descriptions[layer.weight].name): a result of \(geometry.outHeight) x "
+                    + "\(geometry.outWidth) is planned as \(plane.physicalHeight) x \(plane.physicalWidth)")
+        }
+        if let gradient = dx?.map.geometry,
+            gradient.physicalHeight != x.geometry.physicalHeight || gradient.physicalWidth != x.geometry.physicalWidth
+        {
+            throw .shape(
+                "\(parameters.descriptions[layer.weight].name): the gradient of a map of \(x.geometry.physicalHeight) x "
+                    + "\(x.geometry.physicalWidth) is planned as \(gradient.physicalHeight) x \(gradient.physicalWidth)"
+            )
+        }
         descriptions = try ConvolutionDescriptions(
             geometry, type: type, outputType: outputType, residualType: residual.map { _ in type },
             tag: x.geometry.tag, hasBias: layer.bias != nil, training: dy != nil, needsInputGradient: dx != nil,

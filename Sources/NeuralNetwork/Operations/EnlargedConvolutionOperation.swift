@@ -50,6 +50,9 @@ final class EnlargedConvolutionOperation: Operation, PackedWeights {
                 inChannels: x.geometry.physicalChannels, outChannels: y.geometry.physicalChannels,
                 inHeight: x.geometry.height, inWidth: x.geometry.width, kernelSize: 2, stride: 1,
                 rowPadding: (1 - row, row), columnPadding: (1 - column, column))
+            guard x.geometry.halo == 0, 2 * geometry.outHeight == y.geometry.physicalHeight,
+                2 * geometry.outWidth == y.geometry.physicalWidth
+            else { throw .shape("\(parameters.descriptions[layer.weight].name): planned over maps that do not fit") }
             let descriptions = try ConvolutionDescriptions(
                 geometry, type: planner.precision.dataType, outputType: y.precision.dataType, tag: x.geometry.tag,
                 hasBias: true, training: false, needsInputGradient: false, on: compute)

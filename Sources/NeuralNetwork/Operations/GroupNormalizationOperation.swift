@@ -10,6 +10,7 @@ final class GroupNormalizationOperation: Operation {
     private let modulationPlan: MapPlan?
     private let coefficientBuffer: MemoryPlan.Buffer
     private let scratchBuffer: MemoryPlan.Buffer
+    private let padding: ChannelPadding?
 
     @Bound private var x: dkp_feature_map
     @Bound private var y: dkp_feature_map
@@ -27,6 +28,7 @@ final class GroupNormalizationOperation: Operation {
         places = ChannelLayout(segments: x.geometry.segments, block: x.geometry.block).physicalIndices.map(Int32.init)
         xPlan = x
         yPlan = y
+        padding = ChannelPadding(of: y.geometry, behind: layer.activation)
         modulationPlan = modulation
         coefficientBuffer = planner.memory.buffer(byteCount: 2 * x.geometry.physicalChannels * 4)
         scratchBuffer = planner.memory.buffer(byteCount: x.geometry.reductionScratchLength * 8)
@@ -54,6 +56,7 @@ final class GroupNormalizationOperation: Operation {
                 scale, shift, scratch)
         }
         dkp_affine_activation(&x, scale, shift, layer.activation.kernel, nil, &y)
+        padding?.clear(&y)
         dkp_fill_halo(&y)
     }
 }

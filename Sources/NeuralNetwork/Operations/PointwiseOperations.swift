@@ -17,6 +17,7 @@ final class MapOperation: Operation {
     private let yPlan: MapPlan
     private let dyPlan: MapPlan?
     private var dx: GradientTarget?
+    private let padding: ChannelPadding?
     private var choiceBuffer: MemoryPlan.Buffer?
 
     @Bound private var x: dkp_feature_map
@@ -32,6 +33,10 @@ final class MapOperation: Operation {
         yPlan = y
         dyPlan = dy
         self.dx = dx
+        padding =
+            if case .activation(let activation) = kind { ChannelPadding(of: y.geometry, behind: activation) } else {
+                nil
+            }
         planner.memory.use(x.buffer, at: .forward(operation))
         planner.memory.use(y.buffer, at: .forward(operation))
         if case .maxPool = kind {
@@ -65,6 +70,7 @@ final class MapOperation: Operation {
             if let choice { dkp_max_pool(&x, &y, choice) }
         case .averagePool: dkp_average_pool(&x, &y)
         }
+        padding?.clear(&y)
         dkp_fill_halo(&y)
     }
 

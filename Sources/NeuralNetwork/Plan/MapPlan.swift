@@ -46,6 +46,30 @@ struct ChannelLayout {
     }
 }
 
+/// The padding channels of a map whose producer would leave something else than zeros in them: a nonlinearity that does
+/// not take 0 to 0. What lies there would give the weights behind it a gradient.
+struct ChannelPadding {
+    /// The logical channels of each block.
+    private let used: [Int32]
+
+    /// - Returns: nil where there is nothing to zero.
+    init?(of geometry: MapGeometry, behind activation: Activation) {
+        guard !activation.keepsZero else { return nil }
+        let block = geometry.block
+        used = geometry.segments.flatMap { channels in
+            stride(from: 0, to: channels, by: block).map { Int32(min(block, channels - $0)) }
+        }
+        guard used.contains(where: { $0 < block }) else { return nil }
+    }
+
+    /// Zeroes the padding channels in the interior of the map.
+    func clear(_ map: inout dkp_feature_map) {
+        used.withUnsafeBufferPointer { used in
+            if let base = used.baseAddress { dkp_zero_padding(&map, base) }
+        }
+    }
+}
+
 /// A feature map with its place in the plan: a whole buffer, or some channel blocks of one.
 struct MapPlan {
     var geometry: MapGeometry

@@ -67,7 +67,7 @@ struct Planner {
             if graph.entries[input].layer.writesThroughViews { halos[input] = max(halos[input], halo) }
         }
         for (index, entry) in graph.entries.enumerated() {
-            // A 1 x 1 convolution runs over its input's halo.
+            // A 1 x 1 convolution runs over its input's halo, unless its result is wanted without.
             if case .convolution(let layer) = entry.layer, layer.requiredHalo == nil {
                 halos[index] = halos[entry.inputs[0]]
             }
@@ -181,7 +181,7 @@ struct Planner {
                     biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil, bias: bias, parameters: parameters,
                     planner: &self, operation: operations.count))
         case .convolution(let layer):
-            let (x, dx) = mapWithHalo(layer.requiredHalo, of: inputs[0])
+            let (x, dx) = mapWithHalo(layer.requiredHalo ?? y.geometry.halo, of: inputs[0])
             let residual = layer.hasResidual ? maps[inputs[inputs.count - 1]] : nil
             if let residual, residual.geometry.halo != y.geometry.halo {
                 throw .shape("a residual of a convolution has the halo of its result")
@@ -212,6 +212,9 @@ struct Planner {
         case .maxPool: addMapOperation(.maxPool, from: inputs[0], to: y, dy)
         case .concatenation: addCopies(into: index)
         case .linearAttention:
+            guard y.geometry.halo == 0, inputs.allSatisfy({ halos[$0] == 0 }) else {
+                throw .shape("the maps of a linear attention have no halo")
+            }
             let targets = inputs.compactMap { target($0) }
             operations.append(
                 LinearAttentionOperation(
@@ -262,8 +265,8 @@ struct Planner {
     }
 
     /// The map of a node with the halo that a convolution needs: the map itself, or a copy made for it.
-    private mutating func mapWithHalo(_ halo: Int?, of input: Int) -> (MapPlan, GradientTarget?) {
-        guard let halo, halos[input] != halo else { return (maps[input], target(input)) }
+    private mutating func mapWithHalo(_ halo: Int, of input: Int) -> (MapPlan, GradientTarget?) {
+        guard halos[input] != halo else { return (maps[input], target(input)) }
         var geometry = geometry(of: input)
         geometry.halo = halo
         let byteCount = geometry.scalarCount * precision.bytes

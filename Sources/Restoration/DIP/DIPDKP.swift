@@ -70,7 +70,7 @@ public final class DIPDKP: RestorationProcess {
         let kernelSize = estimator.prior.kernelSize
         dataTerm = DataTerm(
             observed: input, scale: settings.scale, kernelSize: kernelSize,
-            gradientPriorWeight: dip.gradientPriorWeight)
+            squaredErrorWeight: dip.squaredErrorWeight, gradientPriorWeight: dip.gradientPriorWeight)
         average = ImageAverage(shape: [channels, height, width])
         best = BestOutput(imageShape: [channels, height, width], kernelShape: [kernelSize, kernelSize])
         imageGradient = Tensor(shape: [channels, height, width])

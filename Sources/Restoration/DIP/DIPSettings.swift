@@ -13,6 +13,8 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public var stepsPerKernelUpdate = 3
     /// The first share of the steps, in which the data term is 1 - SSIM; afterwards it is the mean squared error.
     public var similarityShare = 0.4
+    /// The weight of the mean squared error beside 1 - SSIM, which alone hardly sees the level of a flat bright area.
+    public var squaredErrorWeight = 0.0
     /// Adam's rate for the image network.
     public var imageRate = 5e-3
     /// The last share of the steps, over which the image network's rate falls to ``finalImageRate`` along a half cosine;
@@ -38,6 +40,7 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     public static var standard: DIPSettings {
         var settings = DIPSettings(steps: 500)
         settings.similarityShare = 1
+        settings.squaredErrorWeight = 10
         settings.kernelEstimation = .standard
         settings.averagedShare = 0.1
         settings.annealedShare = 0.3

@@ -13,6 +13,7 @@ struct DataTerm {
     }
 
     let observed: Tensor<Float>
+    private let squaredErrorWeight: Double
     private let gradientPriorWeight: Double
     private var degradation: DegradationOperator
     private var similarity: StructuralSimilarity
@@ -23,8 +24,11 @@ struct DataTerm {
 
     /// - Parameters:
     ///   - observed: y, `[channels, height, width]`.
+    ///   - squaredErrorWeight: the weight of the mean squared error beside 1 - SSIM.
     ///   - gradientPriorWeight: the weight of the gradient prior per value of y.
-    init(observed: Tensor<Float>, scale: Int, kernelSize: Int, gradientPriorWeight: Double) {
+    init(
+        observed: Tensor<Float>, scale: Int, kernelSize: Int, squaredErrorWeight: Double, gradientPriorWeight: Double
+    ) {
         self.observed = observed
         let height = observed.shape[1] * scale
         let width = observed.shape[2] * scale
@@ -35,6 +39,7 @@ struct DataTerm {
             scale: scale, kernelSize: kernelSize, height: height, width: width, channels: observed.shape[0])
         blurred = Tensor(shape: observed.shape)
         residual = Tensor(shape: observed.shape)
+        self.squaredErrorWeight = squaredErrorWeight
         self.gradientPriorWeight = gradientPriorWeight / Double(observed.count)
     }
 
@@ -46,11 +51,27 @@ struct DataTerm {
         degradation.apply(image: image, kernel: kernel, into: &blurred)
         let squaredError = meanSquaredError(blurred, observed, gradient: &residual)
         var data = squaredError
-        if usesSimilarity { data = similarity.loss(of: blurred, gradient: &residual) }
+        if usesSimilarity {
+            data = similarity.loss(of: blurred, gradient: &residual) + squaredErrorWeight * squaredError
+            addSquaredError()
+        }
         degradation.adjointImage(residual: residual, kernel: kernel, into: &imageGradient)
         degradation.adjointKernel(residual: residual, image: image, into: &kernelGradient)
         let roughness = prior.value(of: image, addingGradientTo: &imageGradient, weight: gradientPriorWeight)
         return Losses(total: data + gradientPriorWeight * roughness, meanSquaredError: squaredError)
+    }
+
+    /// Adds the gradient of the weighted mean squared error to the residual.
+    private mutating func addSquaredError() {
+        guard squaredErrorWeight > 0 else { return }
+        let factor = Float(2 * squaredErrorWeight / Double(observed.count))
+        residual.withUnsafeMutableBufferPointer { residual in
+            blurred.withUnsafeBufferPointer { blurred in
+                observed.withUnsafeBufferPointer { observed in
+                    for index in 0..<residual.count { residual[index] += factor * (blurred[index] - observed[index]) }
+                }
+            }
+        }
     }
 
     /// The squared error of the input as a function of the kernel alone, for the present image.

@@ -49,7 +49,7 @@ final class WorkSession {
         // Before anything computes: the count fixes how sums are split, and oneDNN reads it when it plans.
         if let threads = settings.threads { dkp_set_thread_count(Int32(threads)) }
 
-        let image = try job.image(named: name, limits: limits)
+        let image = try job.image(named: name, limits: limits).fillingHiddenColour()
         self.image = image
         memoryBytes = try memory.map { estimate in
             try MemoryCheck(
@@ -103,7 +103,8 @@ final class WorkSession {
         if try advance(process) == .stopped { return .interrupted(step: process.step) }
         try report(step: process.step, total: process.totalSteps, phase: "writing results", always: true)
         runs[runs.count - 1].peakMemoryBytes = JobRun.peakMemory()
-        let estimate = try process.estimate()
+        let estimate = LevelCorrection(observed: input.planes, scale: input.settings.scale)
+            .corrected(try process.estimate())
         if let text = estimate.note { note(text) }
         log.write(.info, "\(process.step) steps done, writing the result")
         let writer = ResultWriter(job: job, lease: lease, input: image, references: references)

@@ -49,7 +49,7 @@ public struct SyntheticDegradation: Sendable {
     }
 
     /// The degraded image, cut off at the right and the bottom to a multiple of the scale before. Alpha is blurred and
-    /// subsampled with the colours; it gets no noise. Values are not rounded: writing does that, in the image's depth.
+    /// subsampled with the colours, of which those that it hides do not count; it gets no noise. Values are not rounded: writing does that, in the image's depth.
     /// - Throws: ``RestorationError`` for an image smaller than one low-resolution pixel.
     public func apply(to image: Image) throws -> Image {
         let (height, width) = (image.height / scale * scale, image.width / scale * scale)
@@ -57,7 +57,7 @@ public struct SyntheticDegradation: Sendable {
             throw RestorationError(
                 .badInput, "an image of \(image.width) x \(image.height) is too small for scale \(scale)")
         }
-        let image = image.cropped(height: height, width: width)
+        let image = image.fillingHiddenColour().cropped(height: height, width: width)
         let model = DegradationOperator(scale: scale, kernelSize: kernel.shape[0], height: height, width: width)
         let kernel = kernel.map { Float($0) }
         var stream = RandomStream(seed: seed, name: "degrade/noise")

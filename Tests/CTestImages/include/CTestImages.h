@@ -37,12 +37,20 @@ typedef struct dkp_test_tiff {
     uint32_t tile;
     uint32_t rows_per_strip;
     uint16_t pages;
+    /// What the first page is marked as, 1 for a reduced image.
+    uint32_t subfile_type;
+    /// How many of the pages behind the first are its sub-directories.
+    uint16_t sub_directories;
+    /// Whether there is the version that makes a file a DNG.
+    int is_dng;
+    /// The camera's maker, or null.
+    const char *_Nullable maker;
     float dots_per_inch;
     const uint8_t *_Nullable profile;
     size_t profile_count;
 } dkp_test_tiff;
 
-/// Writes interleaved samples, in the machine's byte order. `mode` is TIFFOpen's: "wl", "wb", "w8".
+/// Writes interleaved samples, in the machine's byte order; those of fewer than 8 bits (gray alone) one in a byte. `mode` is TIFFOpen's: "wl", "wb", "w8".
 int dkp_test_write_tiff(
     const char *_Nonnull path, const char *_Nonnull mode, const dkp_test_tiff *_Nonnull description,
     const void *_Nonnull samples);
