@@ -12,7 +12,7 @@ package import Tensors
 /// method's to judge.
 package struct LevelCorrection {
     /// How often what is left is added.
-    private static let passes = 4
+    private static let passes = 8
     /// The least standard deviation of the smoothing, in pixels of the input: that of the window of SSIM.
     private static let leastDeviation = 1.5
     /// Where less of the window than this counts, the correction fades out.
