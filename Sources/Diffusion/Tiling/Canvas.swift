@@ -15,11 +15,20 @@ public struct Canvas: Sendable, Equatable {
     /// The canvas of an image of at least one pixel.
     /// - Parameter least: the rows and columns that it has at least.
     public init(imageHeight: Int, imageWidth: Int, least: Int) {
-        precondition(imageHeight > 0 && imageWidth > 0, "an image of \(imageHeight) x \(imageWidth)")
+        self.init(
+            imageHeight: imageHeight, imageWidth: imageWidth, height: max(imageHeight, least),
+            width: max(imageWidth, least))
+    }
+
+    /// The canvas of these rows and columns, at least as many as the image's, of which there is one at least.
+    init(imageHeight: Int, imageWidth: Int, height: Int, width: Int) {
+        precondition(
+            imageHeight > 0 && imageWidth > 0 && height >= imageHeight && width >= imageWidth,
+            "an image of \(imageHeight) x \(imageWidth) on a canvas of \(height) x \(width)")
         self.imageHeight = imageHeight
         self.imageWidth = imageWidth
-        height = max(imageHeight, least)
-        width = max(imageWidth, least)
+        self.height = height
+        self.width = width
     }
 
     /// The image on the canvas: its part at the top left.
