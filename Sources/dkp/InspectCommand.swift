@@ -17,7 +17,7 @@ struct InspectCommand: ParsableCommand {
     var precision = RestorationSettings.Precision.f32
 
     func run() throws {
-        let location = WeightsLocation(file)
+        let location = WeightsLocation(file).installed
         if runExample { return try compareExample(location) }
         let inspection = try FileInspection(location.path)
         print(json ? try inspection.json() : inspection.words, terminator: json ? "" : "\n")

@@ -51,7 +51,7 @@ struct SettingsOptions: ParsableArguments {
             (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
             (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),
             (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)), (.method, method),
-            (.weights, weights.map { WeightsLocation($0).absolute.description }), (.diffusionSteps, diffusionSteps),
+            (.weights, weights.map { Self.place(ofWeights: $0) }), (.diffusionSteps, diffusionSteps),
             (.diffusionSampler, diffusionSampler), (.eta, eta), (.dataConsistency, dataConsistency),
             (.classLabel, classLabel),
         ]
@@ -62,6 +62,13 @@ struct SettingsOptions: ParsableArguments {
         }
         try settings.validate(source: "settings")
         return settings
+    }
+
+    /// Weights that come with the program keep their name; other places mean the same in another working directory.
+    private static func place(ofWeights text: String) -> String {
+        let location = WeightsLocation(text)
+        return location.isName && !location.exists && location.installed.exists
+            ? location.description : location.absolute.description
     }
 }
 

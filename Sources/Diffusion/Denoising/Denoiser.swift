@@ -2,8 +2,8 @@ public import Tensors
 
 /// A trained noise predictor as a denoiser D(v, q) of images in [0, 1].
 ///
-/// The network is asked at the training's step whose noise is nearest to q. It sees the image continued by reflection to
-/// sizes that it takes, in overlapping tiles where it is large, and turned by one of eight flips and rotations.
+/// The network is asked at the training's step whose noise is nearest to q. It sees the image with its other
+/// end beyond each border, in overlapping tiles where it is large, and turned by one of eight flips and rotations.
 public final class Denoiser {
     /// The image's rows.
     public let height: Int
@@ -15,6 +15,10 @@ public final class Denoiser {
     private let canvas: Canvas
     private let schedule: NoiseSchedule
     private let orientations: Int
+
+    /// How much of the image's other end the network sees beyond each border. The model of blur takes the image to go on
+    /// there, and so must whoever judges it: a border that ends in nothing comes out with a frame.
+    private static let margin = 8
 
     /// A denoiser of images of one size.
     /// - Parameters:
@@ -42,10 +46,11 @@ public final class Denoiser {
             let count = (padded - overlap + largestTile - overlap - 1) / (largestTile - overlap)
             return min(largestTile, ((padded + (count - 1) * overlap + count - 1) / count).roundedUp(to: multiple))
         }
-        let (tileHeight, tileWidth) = (tile(height), tile(width))
+        let (rows, columns) = (height + 2 * Self.margin, width + 2 * Self.margin)
+        let (tileHeight, tileWidth) = (tile(rows), tile(columns))
         canvas = Canvas(
-            imageHeight: height, imageWidth: width, height: height.roundedUp(to: multiple),
-            width: width.roundedUp(to: multiple))
+            imageHeight: height, imageWidth: width, height: rows.roundedUp(to: multiple),
+            width: columns.roundedUp(to: multiple), margin: Self.margin)
         self.predictor = TiledPredictor(
             predictor, height: tileHeight, width: tileWidth, overlap: min(overlap, tileHeight - 1, tileWidth - 1))
         // A network is planned for one size of tile.
