@@ -24,9 +24,12 @@ struct SettingsOptions: ParsableArguments {
     var sampler: String?
     @Option(help: "Where kernels are centred: registered (the input's pixel grid) or fkp. (default: registered)")
     var kernelCentre: String?
-    @Option(help: "dip-dkp, or diff-dkp with the weights of a diffusion model. (default: dip-dkp)")
+    @Option(help: "dip-dkp, pnp-dkp or diff-dkp; the last two use a trained model. (default: dip-dkp)")
     var method: String?
-    @Option(help: ArgumentHelp("The diffusion model of diff-dkp.", valueName: "FILE.h5[#GROUP]"))
+    @Option(
+        help: ArgumentHelp(
+            "The model of pnp-dkp and diff-dkp. (default: natural-images, which comes along)",
+            valueName: "FILE.h5[#GROUP]"))
     var weights: String?
     @Option(help: "Steps of diff-dkp's reverse process. (default: 100)")
     var diffusionSteps: String?

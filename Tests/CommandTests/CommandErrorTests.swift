@@ -65,7 +65,9 @@ import Testing
             try FileManager.default.copyItem(atPath: Program.path("dkp"), toPath: "\(directory)/dkp")
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "\(directory)/dkp")
-            process.arguments = ["restore", "\(directory)/x.png", "--output", "\(directory)/out", "--method", "pnp-dkp"]
+            process.arguments = [
+                "restore", "\(directory)/x.png", "--output", "\(directory)/out", "--method", "pnp-dkp",
+            ]
             let errors = Pipe()
             process.standardError = errors
             try process.run()

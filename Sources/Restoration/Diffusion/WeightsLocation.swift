@@ -59,7 +59,8 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
         if let known, !exists {
             let places = isName ? WeightsFolders.installed : [FileSystem.parent(of: path)]
             throw RestorationError(
-                .unavailable, "the weights \(known.name) are not there: no \(known.fileName) in "
+                .unavailable,
+                "the weights \(known.name) are not there: no \(known.fileName) in "
                     + places.joined(separator: " nor in "),
                 remedy: known.remedy)
         }
