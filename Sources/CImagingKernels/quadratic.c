@@ -26,6 +26,8 @@ typedef struct {
 
 static ptrdiff_t table_stride(ptrdiff_t size) { return size - 1 + round_up(size, DOUBLES); }
 
+ptrdiff_t dkp_quadratic_table_stride(ptrdiff_t kernel_size) { return table_stride(kernel_size); }
+
 static ptrdiff_t plain_stride(const dkp_degradation_shape *shape) {
     return round_up(shape->width / shape->scale, DOUBLES);
 }

@@ -134,4 +134,34 @@ public struct KernelQuadratic: Sendable {
             }
         }
     }
+
+    /// The form divided by ``count``, written out: G `[n n, n n]`, b and c.
+    public var equations: KernelNormalEquations {
+        let (scale, size) = (shape.scale, shape.kernelSize)
+        let taps = size * size
+        let factor = 1 / Double(count)
+        var matrix = Tensor<Double>(shape: [taps, taps])
+        // Rows of correlations lie as the C kernels store them: [row phase][column phase][2 n - 1][stride].
+        let side = 2 * size - 1
+        let stride = dkp_quadratic_table_stride(size)
+        matrix.withUnsafeMutableBufferPointer { matrix in
+            table.withUnsafeBufferPointer { table in
+                for row in 0..<size {
+                    for column in 0..<size {
+                        let phase = row % scale * scale + column % scale
+                        let target = (row * size + column) * taps
+                        for other in 0..<size {
+                            let source = (phase * side + size - 1 - row + other) * stride + size - 1 - column
+                            for index in 0..<size {
+                                matrix[target + other * size + index] = factor * table[source + index]
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return KernelNormalEquations(
+            kernelSize: size, matrix: matrix, vector: linear.map { factor * $0 }.reshaped([taps]),
+            constant: factor * constant)
+    }
 }

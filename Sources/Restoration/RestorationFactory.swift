@@ -10,6 +10,7 @@ public enum RestorationFactory {
         switch input.settings.method {
         case .dipDKP: try makeDIPDKP(input, resuming: snapshot)
         case .diffDKP: try makeDiffDKP(input, resuming: snapshot)
+        case .pnpDKP: try makePnPDKP(input, resuming: snapshot)
         }
     }
 
@@ -30,12 +31,7 @@ public enum RestorationFactory {
     }
 
     private static func makeDiffDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> DiffDKP {
-        guard let weights = input.settings.weights else {
-            throw RestorationError(
-                .badSettings, "method diff-dkp needs the weights of a diffusion model",
-                remedy: "set weights, or take the method dip-dkp")
-        }
-        let model = try DiffusionModel(WeightsLocation(weights), precision: input.settings.precision)
+        let model = try DiffusionModel(weights(of: input), precision: input.settings.precision)
         guard let snapshot else {
             return try DiffDKP(
                 input: input.planes, settings: input.settings, model: model, oracleKernel: input.oracleKernel)
@@ -43,5 +39,20 @@ public enum RestorationFactory {
         return try DiffDKP(
             resuming: snapshot, input: input.planes, settings: input.settings, model: model,
             oracleKernel: input.oracleKernel)
+    }
+
+    private static func makePnPDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> PnPDKP {
+        let prior = try TrainedPrior(weights(of: input), precision: input.settings.precision)
+        guard let snapshot else {
+            return try PnPDKP(
+                input: input.planes, settings: input.settings, prior: prior, oracleKernel: input.oracleKernel)
+        }
+        return try PnPDKP(
+            resuming: snapshot, input: input.planes, settings: input.settings, prior: prior,
+            oracleKernel: input.oracleKernel)
+    }
+
+    private static func weights(of input: RestorationInput) -> WeightsLocation {
+        input.settings.weightsLocation ?? WeightsLocation(ShippedWeights.naturalImages.name)
     }
 }

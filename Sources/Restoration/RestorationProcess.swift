@@ -12,6 +12,10 @@ public protocol RestorationProcess: AnyObject {
     /// The number of steps to do.
     var totalSteps: Int { get }
 
+    /// The steps still to do, each counting for as many as the present ones as it takes longer: what is left of the
+    /// work when steps of several kinds make it up.
+    var remainingWork: Double { get }
+
     /// Does one step.
     func advance() throws -> StepRecord
 
@@ -21,6 +25,11 @@ public protocol RestorationProcess: AnyObject {
 
     /// The present best estimate. Asking for it changes nothing that later steps depend on.
     func estimate() throws -> RestorationEstimate
+}
+
+extension RestorationProcess {
+    /// All steps are alike.
+    public var remainingWork: Double { Double(totalSteps - step) }
 }
 
 /// What one step has to tell.

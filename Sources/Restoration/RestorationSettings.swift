@@ -11,6 +11,12 @@ public struct RestorationSettings: Sendable, Hashable {
         case dipDKP = "dip-dkp"
         /// A trained diffusion model with a dynamic kernel prior (Algorithm 3 of the paper).
         case diffDKP = "diff-dkp"
+        /// Deep image prior with a dynamic kernel prior to find the kernel, then a trained denoiser to restore the image
+        /// and refine the kernel.
+        case pnpDKP = "pnp-dkp"
+
+        /// Whether it works with a trained model.
+        public var needsWeights: Bool { self != .dipDKP }
     }
 
     /// A named set of the method's inner settings.
@@ -65,7 +71,7 @@ public struct RestorationSettings: Sendable, Hashable {
     public var kernel: KernelFamily?
     /// Where the centre of mass of the kernels lies.
     public var kernelCentre = KernelCentre.registered
-    /// The number of inner steps of dip-dkp, 1 to 100,000; nil takes the preset's.
+    /// The number of inner steps of dip-dkp, 1 to 100,000, and the most of pnp-dkp's first phase; nil takes the preset's.
     public var steps: Int?
     /// The seed of every random number.
     public var seed: UInt64 = 0
@@ -79,7 +85,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public var sampler: Sampler?
     /// An HDF5 file with the true kernel, which is then used instead of an estimate: a bound for experiments.
     public var oracleKernel: String?
-    /// The weights of diff-dkp, `file.h5` or `file.h5#group`: see ``WeightsLocation``.
+    /// The weights of diff-dkp and pnp-dkp, `file.h5` or `file.h5#group`: see ``WeightsLocation``; nil takes those that
+    /// come with the program.
     public var weights: String?
     /// The steps of diff-dkp's reverse process, 1 to 100,000 and at most those of the model's training.
     public var diffusionSteps = 100

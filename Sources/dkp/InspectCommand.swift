@@ -19,7 +19,7 @@ struct InspectCommand: ParsableCommand {
     var precision = RestorationSettings.Precision.f32
 
     func run() throws {
-        let location = WeightsLocation(file)
+        let location = WeightsLocation(file).installed
         if runExample { return try compareExample(location) }
         let inspection = try FileInspection(location.path)
         if json {

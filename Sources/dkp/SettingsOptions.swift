@@ -25,9 +25,12 @@ struct SettingsOptions: ParsableArguments {
     var sampler: String?
     @Option(help: "Where kernels are centred: registered (the input's pixel grid) or fkp. (default: registered)")
     var kernelCentre: String?
-    @Option(help: "dip-dkp, or diff-dkp with the weights of a diffusion model. (default: dip-dkp)")
+    @Option(help: "dip-dkp, pnp-dkp or diff-dkp; the last two use a trained model. (default: dip-dkp)")
     var method: String?
-    @Option(help: ArgumentHelp("The diffusion model of diff-dkp.", valueName: "FILE.h5[#GROUP]"))
+    @Option(
+        help: ArgumentHelp(
+            "The model of pnp-dkp and diff-dkp. (default: natural-images, which comes along)",
+            valueName: "FILE.h5[#GROUP]"))
     var weights: String?
     @Option(help: "Steps of diff-dkp's reverse process. (default: 100)")
     var diffusionSteps: String?
@@ -53,7 +56,7 @@ struct SettingsOptions: ParsableArguments {
             (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
             (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),
             (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)), (.method, method),
-            (.weights, weights.map { WeightsLocation($0).absolute.description }), (.diffusionSteps, diffusionSteps),
+            (.weights, weights.map { Self.place(ofWeights: $0) }), (.diffusionSteps, diffusionSteps),
             (.diffusionSampler, diffusionSampler), (.eta, eta), (.dataConsistency, dataConsistency),
             (.classLabel, classLabel),
         ]
@@ -64,6 +67,13 @@ struct SettingsOptions: ParsableArguments {
         }
         try settings.validate(source: "settings")
         return settings
+    }
+
+    /// Weights that come with the program keep their name; other places mean the same in another working directory.
+    private static func place(ofWeights text: String) -> String {
+        let location = WeightsLocation(text)
+        return location.isName && !location.exists && location.installed.exists
+            ? location.description : location.absolute.description
     }
 }
 

@@ -57,7 +57,7 @@ struct SettingsFlags: ParsableArguments {
 
 /// The flags that set what is asked of images without settings of their own.
 struct RestorationFlags: ParsableArguments {
-    @Option(help: "The method: dip-dkp or diff-dkp. (default: dip-dkp)")
+    @Option(help: "The method: dip-dkp, pnp-dkp or diff-dkp. (default: dip-dkp)")
     var restorationMethod: String?
     @Option(help: "The method's inner settings: default or paper. (default: default)")
     var restorationPreset: String?

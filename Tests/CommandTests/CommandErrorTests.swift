@@ -58,11 +58,23 @@ import Testing
         }
     }
 
-    @Test func `diff-dkp without weights exits 78`() throws {
+    @Test func `a program whose weights are missing exits 69 and says how to get them`() throws {
         try withTemporaryDirectory { directory in
-            let run = try Program.dkp("restore", "x.png", "--output", "out", "--method", "diff-dkp", in: directory)
-            #expect(run.status == 78)
-            #expect(run.errors.contains("needs weights"))
+            _ = try Program.dkp("sample-scene", "x.png", "--size", "16x16", in: directory)
+            // Neither in a checkout nor installed.
+            try FileManager.default.copyItem(atPath: Program.path("dkp"), toPath: "\(directory)/dkp")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "\(directory)/dkp")
+            process.arguments = [
+                "restore", "\(directory)/x.png", "--output", "\(directory)/out", "--method", "pnp-dkp",
+            ]
+            let errors = Pipe()
+            process.standardError = errors
+            try process.run()
+            let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 69)
+            #expect(text.contains("natural-images.h5") && text.contains("install the package again"), "\(text)")
         }
     }
 

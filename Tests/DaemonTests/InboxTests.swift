@@ -230,7 +230,7 @@ import Testing
 
     @Test(arguments: [
         "oracle_kernel: /etc/passwd", "steps: -1", "\u{0}", "[", "&a [*a, *a]", "weights: /etc/passwd",
-        "weights: ../secret.h5", "weights: sub/model.h5", "weights: .hidden.h5", "method: diff-dkp",
+        "weights: ../secret.h5", "weights: sub/model.h5", "weights: .hidden.h5",
     ])
     func `refuses settings beside an image that it cannot or must not use`(yaml: String) throws {
         try withTemporaryDirectory { path in

@@ -58,13 +58,16 @@ import Testing
         #expect(settings.kernelFamily == .gaussian)
     }
 
-    @Test func `diff-dkp is nothing without weights`() throws {
+    @Test(arguments: RestorationSettings.Method.allCases)
+    func `methods that need weights take those of the program where none are named`(
+        _ method: RestorationSettings.Method
+    ) throws {
         var settings = RestorationSettings()
-        settings.method = .diffDKP
-        let error = #expect(throws: SettingsError.self) { try settings.validate(source: "x") }
-        #expect(error?.description.contains("weights") == true)
-        settings.weights = "w.h5"
+        settings.method = method
         try settings.validate(source: "x")
+        #expect(settings.weightsLocation?.description == (method == .dipDKP ? nil : "natural-images"))
+        settings.weights = "w.h5"
+        #expect(settings.weightsLocation?.description == "w.h5")
     }
 
     @Test func `JSON is read as YAML is, and null unsets`() throws {

@@ -34,6 +34,8 @@ void dkp_degrade_adjoint_kernel(const dkp_degradation_shape *_Nonnull shape, con
 
 /// Elements of the table of correlations.
 ptrdiff_t dkp_quadratic_table_count(ptrdiff_t scale, ptrdiff_t kernel_size);
+/// Elements of one of the table's rows: [s][s][2 n - 1][stride].
+ptrdiff_t dkp_quadratic_table_stride(ptrdiff_t kernel_size);
 ptrdiff_t dkp_quadratic_scratch(const dkp_degradation_shape *_Nonnull shape);
 /// Computes the correlations of x with itself and of x with y, and the sum of squares of y, in double precision.
 /// `linear` has n * n elements; returns the sum of squares of y.
@@ -51,6 +53,18 @@ void dkp_quadratic_losses(ptrdiff_t scale, ptrdiff_t kernel_size, const double *
 double dkp_quadratic_gradient(ptrdiff_t scale, ptrdiff_t kernel_size, const double *_Nonnull table,
                               const double *_Nonnull linear, double constant, const float *_Nonnull kernel,
                               float *_Nonnull gradient);
+
+/// Elements of the scratch memory of ``dkp_weighted_gram``.
+ptrdiff_t dkp_weighted_gram_scratch(const dkp_degradation_shape *_Nonnull shape);
+/// The Gram matrix [n * n + 1][n * n + 1] of the windows that each sample of `observed` reads, with the sample itself as
+/// the last column, summed with a weight per sample [channels][H/s][W/s]; samples of weight 0 cost nothing.
+void dkp_weighted_gram(const dkp_degradation_shape *_Nonnull shape, const float *_Nonnull image,
+                       const float *_Nonnull observed, const float *_Nonnull weights, double *_Nonnull gram,
+                       float *_Nonnull scratch);
+
+/// output = matrix input for a symmetric matrix [count][count].
+void dkp_symmetric_product(ptrdiff_t count, const double *_Nonnull matrix, const double *_Nonnull input,
+                           double *_Nonnull output);
 
 // MARK: Losses between images
 

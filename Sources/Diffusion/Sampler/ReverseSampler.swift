@@ -112,7 +112,7 @@ extension NoiseSchedule {
 }
 
 /// Applies a function to the elements of two tensors of one shape.
-private func combine(
+func combine(
     _ first: Tensor<Float>, _ second: Tensor<Float>, _ function: (Float, Float) -> Float
 ) -> Tensor<Float> {
     precondition(first.shape == second.shape, "images of shapes \(first.shape) and \(second.shape)")

@@ -1,23 +1,35 @@
 public import Tensors
 
-/// A network of one size as a predictor for images of any greater size: overlapping tiles of the network's own size,
-/// all at the same noise level, their predictions blended where they overlap.
+/// A network as a predictor for images of any greater size: overlapping tiles of one size, all at the same noise level,
+/// their predictions blended where they overlap.
 public final class TiledPredictor: NoisePredictor {
     private let base: any NoisePredictor
-    /// Rows and columns of a tile.
-    public let size: Int
+    /// Rows of a tile.
+    public let height: Int
+    /// Columns of a tile.
+    public let width: Int
     /// Rows and columns that neighbouring tiles share at least.
     public let overlap: Int
 
+    /// Square tiles.
     /// - Parameters:
     ///   - base: the network.
     ///   - size: the rows and columns that it was trained for.
     ///   - overlap: below the size; nil takes a quarter of it, 64 of 256.
-    public init(_ base: any NoisePredictor, size: Int, overlap: Int? = nil) {
+    public convenience init(_ base: any NoisePredictor, size: Int, overlap: Int? = nil) {
+        self.init(base, height: size, width: size, overlap: overlap ?? size / 4)
+    }
+
+    /// Tiles of any rows and columns that the network takes.
+    /// - Parameter overlap: below both.
+    public init(_ base: any NoisePredictor, height: Int, width: Int, overlap: Int) {
         self.base = base
-        self.size = size
-        self.overlap = overlap ?? size / 4
-        precondition(size > self.overlap && self.overlap >= 0, "tiles of \(size) cannot overlap by \(self.overlap)")
+        self.height = height
+        self.width = width
+        self.overlap = overlap
+        precondition(
+            min(height, width) > overlap && overlap >= 0,
+            "tiles of \(height) x \(width) cannot overlap by \(overlap)")
     }
 
     /// The network's.
@@ -29,27 +41,27 @@ public final class TiledPredictor: NoisePredictor {
 
     /// The number of tiles that an image of these rows and columns is covered with.
     public func tileCount(height: Int, width: Int) -> Int {
-        TileAxis(length: height, tile: size, overlap: overlap).starts.count
-            * TileAxis(length: width, tile: size, overlap: overlap).starts.count
+        TileAxis(length: height, tile: self.height, overlap: overlap).starts.count
+            * TileAxis(length: width, tile: self.width, overlap: overlap).starts.count
     }
 
-    /// Predicts for an image of at least ``size`` rows and columns.
+    /// Predicts for an image of at least a tile's rows and columns.
     /// - Throws: what the network throws, and ``DiffusionError`` for an answer of another shape than it promised.
     public func predict(_ image: Tensor<Float>, timestep: Double, label: Int?) throws -> Tensor<Float> {
-        let (height, width) = (image.shape[1], image.shape[2])
-        if height == size && width == size { return try base.predict(image, timestep: timestep, label: label) }
-        let rows = TileAxis(length: height, tile: size, overlap: overlap)
-        let columns = TileAxis(length: width, tile: size, overlap: overlap)
+        let (rows, columns) = (image.shape[1], image.shape[2])
+        if rows == height && columns == width { return try base.predict(image, timestep: timestep, label: label) }
+        let vertical = TileAxis(length: rows, tile: height, overlap: overlap)
+        let horizontal = TileAxis(length: columns, tile: width, overlap: overlap)
         let channels = image.shape[0] * (predictsVariance ? 2 : 1)
-        var result = Tensor<Float>(shape: [channels, height, width])
-        for (top, rowWeights) in zip(rows.starts, rows.weights) {
-            for (left, columnWeights) in zip(columns.starts, columns.weights) {
-                let tile = image.window(top: top, left: left, height: size, width: size)
+        var result = Tensor<Float>(shape: [channels, rows, columns])
+        for (top, rowWeights) in zip(vertical.starts, vertical.weights) {
+            for (left, columnWeights) in zip(horizontal.starts, horizontal.weights) {
+                let tile = image.window(top: top, left: left, height: height, width: width)
                 let answer = try base.predict(tile, timestep: timestep, label: label)
-                guard answer.shape == [channels, size, size] else {
+                guard answer.shape == [channels, height, width] else {
                     throw DiffusionError(
                         .unusableNetwork,
-                        "the network answered an array of \(answer.shape), expected \([channels, size, size])")
+                        "the network answered an array of \(answer.shape), expected \([channels, height, width])")
                 }
                 result.add(answer, top: top, left: left, rowWeights, columnWeights)
             }

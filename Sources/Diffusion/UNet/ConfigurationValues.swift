@@ -99,9 +99,11 @@ struct ConfigurationValues {
         return text
     }
 
-    private func list<Element>(_ key: String, _ wanted: String, _ element: (Value) -> Element?) throws -> [Element] {
-        guard case .list(let values)? = value(key), (1...16).contains(values.count) else {
-            throw invalid(key, "a list of 1 to 16 \(wanted)")
+    private func list<Element>(
+        _ key: String, _ wanted: String, least: Int = 1, _ element: (Value) -> Element?
+    ) throws -> [Element] {
+        guard case .list(let values)? = value(key), (least...16).contains(values.count) else {
+            throw invalid(key, "a list of \(least) to 16 \(wanted)")
         }
         return try values.map { value in
             guard let element = element(value) else { throw invalid(key, "a list of \(wanted)") }
@@ -114,8 +116,9 @@ struct ConfigurationValues {
         return try list(key, "numbers in \(range)") { $0.number.flatMap { range.contains($0) ? $0 : nil } }
     }
 
-    func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int] {
-        try list(key, "integers in \(range)") {
+    /// - Parameter least: the number of elements that the list has at least.
+    func integers(_ key: String, in range: ClosedRange<Int>, least: Int = 1) throws -> [Int] {
+        try list(key, "integers in \(range)", least: least) {
             $0.number.flatMap(Int.init(exactly:)).flatMap { range.contains($0) ? $0 : nil }
         }
     }

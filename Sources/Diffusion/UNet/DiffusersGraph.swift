@@ -3,6 +3,7 @@ import NeuralNetwork
 extension DiffusersConfiguration: UNetDescription {
     var classCount: Int? { nil }
     var labelTable: (name: String, shape: [Int])? { nil }
+    var hasAttention: Bool { downAttention.contains(true) || upAttention.contains(true) }
 
     var timestepEmbedding: TimestepEmbedding {
         TimestepEmbedding(

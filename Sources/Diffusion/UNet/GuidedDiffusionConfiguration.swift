@@ -10,7 +10,7 @@ public struct GuidedDiffusionConfiguration: Sendable, Equatable {
     public var outChannels: Int
     /// Residual blocks of a level on the way down; there is one more on the way up.
     public var residualBlocks: Int
-    /// The down-sampling factors at which there is attention.
+    /// The down-sampling factors at which there is attention; none leaves the one in the middle.
     public var attentionReductions: [Int]
     /// Each level's channels as a multiple of ``modelChannels``.
     public var channelMultiples: [Double]
@@ -57,7 +57,7 @@ extension GuidedDiffusionConfiguration {
         modelChannels = try values.integer("model_channels", in: 32...4096)
         outChannels = try values.integer("out_channels", in: 1...128)
         residualBlocks = try values.integer("num_res_blocks", in: 1...16)
-        attentionReductions = try values.integers("attention_resolutions", in: 1...1 << 15)
+        attentionReductions = try values.integers("attention_resolutions", in: 1...1 << 15, least: 0)
         channelMultiples = try values.numbers("channel_mult", in: 0.25...64, default: [1, 2, 4, 8])
         resamplingConvolves = try values.boolean("conv_resample", default: true)
         classCount = try values.optionalInteger("num_classes", in: 1...100_000)

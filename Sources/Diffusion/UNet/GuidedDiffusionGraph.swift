@@ -5,6 +5,8 @@ extension GuidedDiffusionConfiguration: UNetDescription {
         TimestepEmbedding(count: modelChannels, cosinesFirst: true, frequencyShift: 0)
     }
 
+    var hasAttention: Bool { attentionReductions.contains { $0 < 1 << levels } }
+
     private var embeddingCount: Int { UNetConfiguration.embeddingFactor * modelChannels }
 
     var labelTable: (name: String, shape: [Int])? {

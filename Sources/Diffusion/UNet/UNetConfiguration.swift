@@ -48,6 +48,9 @@ public enum UNetConfiguration: Sendable, Equatable {
     public var classCount: Int? { common.classCount }
     /// The rows and columns of the images that the network was trained on.
     public var imageSize: Int { common.imageSize }
+    /// Whether it has attention but for that in the middle, which ties it to images of about its own size: its cost and
+    /// memory grow with the square of the pixels, and what it learned depends on them.
+    public var hasAttention: Bool { common.hasAttention }
     /// The factor by which the deepest level is smaller than the image: its height and width must divide by it.
     public var reduction: Int { 1 << (common.levels - 1) }
     /// How a timestep becomes a vector.
@@ -96,6 +99,7 @@ protocol UNetDescription {
     var classCount: Int? { get }
     var imageSize: Int { get }
     var levels: Int { get }
+    var hasAttention: Bool { get }
     var timestepEmbedding: TimestepEmbedding { get }
     var labelTable: (name: String, shape: [Int])? { get }
     func graph(height: Int, width: Int) throws -> (graph: NetworkGraph, output: NetworkGraph.Node)

@@ -80,6 +80,9 @@ public final class DIPDKP: RestorationProcess {
     /// The kernel that the image is restored with at present, `[n, n]`.
     public var kernel: Tensor<Float> { estimator.kernel }
 
+    /// What the kernel is taken for, where its search tells.
+    var category: KernelCategory? { estimator.category }
+
     /// The image network's latest output, `[channels, s height, s width]`.
     public var image: Tensor<Float> { network.result }
 

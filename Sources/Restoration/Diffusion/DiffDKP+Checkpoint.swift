@@ -13,14 +13,8 @@ extension DiffDKP {
         resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
         diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil
     ) throws {
-        let digest = try snapshot.string("diffusion/weights_sha256")
-        guard digest == model.sha256 else {
-            throw RestorationError(
-                .badSettings,
-                "\(model.name) is not the weights file that the work was begun with: its SHA-256 is "
-                    + "\(model.sha256), that of \(try snapshot.string("diffusion/weights")) was \(digest)",
-                remedy: "put that file back, or begin anew (dkp restore --restart)")
-        }
+        try TrainedPrior(model).check(
+            sha256: try snapshot.string("diffusion/weights_sha256"), name: try snapshot.string("diffusion/weights"))
         try self.init(
             input: input, settings: settings, model: model, diffusion: diffusion, oracleKernel: oracleKernel,
             warmsUp: false)

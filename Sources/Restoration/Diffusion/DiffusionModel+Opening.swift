@@ -2,11 +2,14 @@ import Diffusion
 
 extension DiffusionModel {
     /// Opens a weights file: the one place where the product meets the networks.
-    /// - Parameter precision: that of the network.
+    /// - Parameters:
+    ///   - location: the file, or the name of weights that come with the program.
+    ///   - precision: that of the network.
     /// - Throws: ``RestorationError`` with code `weightsNotFound` if the file is not there, `badInput` if the model is none for
     ///   this program; `WeightsError` for what is wrong with the file.
     public init(_ location: WeightsLocation, precision: RestorationSettings.Precision) throws {
-        try location.requireFile()
+        let location = location.installed
+        let digest = try location.verify()
         let weights = try WeightsFile(location.path, group: location.group)
         let configuration = weights.configuration
         let training = weights.training ?? DiffusionDescription(learnSigma: configuration.predictsVariance)
@@ -24,7 +27,8 @@ extension DiffusionModel {
         }
         self.init(
             predictor: try UNet(weights, precision: precision.resolved), description: training,
-            imageSize: configuration.imageSize, name: location.description,
-            sha256: try JobDirectory.digest(of: location.path).hexadecimal)
+            imageSize: configuration.imageSize, name: location.description, sha256: digest)
+        sizeMultiple = configuration.reduction
+        if !configuration.hasAttention { largestTile = max(imageSize, Self.largestConvolutionalTile) }
     }
 }

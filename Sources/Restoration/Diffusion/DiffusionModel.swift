@@ -12,6 +12,13 @@ public struct DiffusionModel {
     public let name: String
     /// The SHA-256 of the weights file, in hexadecimal: what a checkpoint holds instead of the weights.
     public let sha256: String
+    /// What the rows and columns of an image for the network must divide by.
+    var sizeMultiple = 1
+    /// The most rows and columns that the network is given at once when it denoises images of other sizes than its own.
+    var largestTile: Int
+
+    /// That of networks that see no further than their convolutions reach: any size will do, and this one bounds memory.
+    static let largestConvolutionalTile = 512
 
     /// A model of these parts.
     public init(
@@ -22,10 +29,19 @@ public struct DiffusionModel {
         self.imageSize = imageSize
         self.name = name
         self.sha256 = sha256
+        largestTile = imageSize
     }
 
     /// The network for images of any size, its own at least.
     var tiled: TiledPredictor { TiledPredictor(predictor, size: imageSize) }
+
+    /// The network as a denoiser of images of these rows and columns.
+    /// - Throws: ``RestorationError`` for a label that does not suit the network; `DiffusionError`.
+    func denoiser(height: Int, width: Int, label: Int?) throws -> Denoiser {
+        try Denoiser(
+            predictor, training: description, height: height, width: width, multiple: sizeMultiple,
+            largestTile: largestTile, label: try checkedLabel(label))
+    }
 
     /// The label to ask the network with.
     /// - Throws: ``RestorationError`` with code `badSettings` if a class-conditional network got none, one that is not

@@ -42,13 +42,50 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
         return copy
     }
 
+    /// Whether there is a file of this path.
+    public var exists: Bool { FileSystem.exists(path) }
+
+    /// The place of a name in the folders that programs bring their weights to; where there is none of that name, and for
+    /// what is no mere name, the place as it is.
+    public var installed: WeightsLocation {
+        guard isName, !exists else { return self }
+        return WeightsFolders.installed.lazy.map { inFolder($0) }.first { $0.exists } ?? self
+    }
+
+    /// Checks that there is a file, and that it is what it is called if it has the name of weights that come with the
+    /// program.
+    /// - Returns: the file's SHA-256 in hexadecimal.
+    /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has or tells where the weights
+    ///   come from, `badInput` for a file that is not the one of its name.
+    func verify() throws -> String {
+        let known = ShippedWeights.named(self)
+        if let known, !exists {
+            let places = isName ? WeightsFolders.installed : [FileSystem.parent(of: path)]
+            throw RestorationError(
+                .weightsNotFound,
+                "the weights \(known.name) are not there: no \(known.fileName) in "
+                    + places.joined(separator: " nor in "),
+                remedy: known.remedy)
+        }
+        try requireFile()
+        let digest = try JobDirectory.digest(of: path).hexadecimal
+        if let known, digest != known.sha256 {
+            throw RestorationError(
+                .badInput,
+                "\(path) is not the \(known.fileName) that this program comes with: its SHA-256 is \(digest), not "
+                    + known.sha256,
+                remedy: "\(known.remedy); weights of your own need another name")
+        }
+        return digest
+    }
+
     /// Checks that there is a file.
     /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has.
     func requireFile() throws(RestorationError) {
-        guard !FileSystem.exists(path) else { return }
+        guard !exists else { return }
         if let group, FileSystem.exists("\(path)#\(group)") {
             throw RestorationError(
-                .unavailable, "\(path): no such weights file",
+                .weightsNotFound, "\(path): no such weights file",
                 remedy:
                     "what follows the last # is a group of the file; write \(path)#\(group)# for a file of that name")
         }
@@ -68,9 +105,18 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension RestorationSettings {
-    /// Looks weights that are given by a mere name up in a folder.
+    /// Looks weights that are given by a mere name, or are the method's own, up in a folder. What is not there but came
+    /// with the program keeps its name.
     public mutating func locateWeights(in folder: String) {
-        guard let location = weights.map({ WeightsLocation($0) }), location.isName else { return }
-        weights = location.inFolder(folder).description
+        guard let location = weightsLocation, location.isName else { return }
+        let place = location.inFolder(folder)
+        if place.exists || weights != nil && !location.installed.exists { weights = place.description }
+    }
+
+    /// The weights that the method works with: those asked for, or those that come with the program; nil where it needs
+    /// none.
+    public var weightsLocation: WeightsLocation? {
+        if let weights { return WeightsLocation(weights) }
+        return method.needsWeights ? WeightsLocation(ShippedWeights.naturalImages.name) : nil
     }
 }

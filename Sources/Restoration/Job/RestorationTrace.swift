@@ -8,6 +8,9 @@ struct RestorationTrace: Equatable {
     var kernelLoss: [Double] = []
     /// Seconds that the step took.
     var stepSeconds: [Double] = []
+    /// The present phase, and the number of steps recorded before it began.
+    private var phase: String?
+    private var phaseStart = 0
 
     init() {}
 
@@ -16,9 +19,14 @@ struct RestorationTrace: Equatable {
         loss = try snapshot.doubles("trace/loss", count: count)
         kernelLoss = try snapshot.doubles("trace/kernel_loss", count: count)
         stepSeconds = try snapshot.doubles("trace/step_seconds", count: count)
+        phaseStart = count
     }
 
     mutating func append(_ record: StepRecord, seconds: Double) {
+        if record.phase != phase {
+            phase = record.phase
+            phaseStart = loss.count
+        }
         loss.append(record.imageLoss)
         kernelLoss.append(record.kernelLoss)
         stepSeconds.append(seconds)
@@ -30,9 +38,9 @@ struct RestorationTrace: Equatable {
         snapshot.set("trace/step_seconds", Dataset(stepSeconds))
     }
 
-    /// Steps per second over the last steps.
+    /// Steps per second over the last steps of the present phase.
     var rate: Double? {
-        let recent = stepSeconds.suffix(16)
+        let recent = stepSeconds.dropFirst(phaseStart).suffix(16)
         let total = recent.reduce(0, +)
         return total > 0 ? Double(recent.count) / total : nil
     }

@@ -153,7 +153,8 @@ final class WorkSession {
             trace.append(record, seconds: seconds)
             runs[runs.count - 1].lastStep = process.step
             runs[runs.count - 1].computeSeconds += seconds
-            try report(step: process.step, total: process.totalSteps, phase: record.phase)
+            try report(
+                step: process.step, total: process.totalSteps, phase: record.phase, remaining: process.remainingWork)
             // A slow disk makes checkpoints rarer; it does not make the computation wait.
             if clock.now - lastCheckpoint >= interval, !writer.isWriting, process.step < process.totalSteps {
                 lastCheckpoint = clock.now
@@ -201,13 +202,16 @@ final class WorkSession {
     }
 
     /// Tells the observer, and about once a second whoever reads `progress.json`.
+    /// - Parameter remaining: the work that is left, in steps of the present kind; nil where all steps are alike.
     /// - Throws: ``RestorationError`` if the job has been taken over.
-    private func report(step: Int, total: Int, phase: String, always: Bool = false) throws {
+    private func report(
+        step: Int, total: Int, phase: String, remaining: Double? = nil, always: Bool = false
+    ) throws {
         let rate = trace.rate
         let progress = JobProgress(
             step: step, total: total, loss: trace.loss.last.flatMap { $0.isFinite ? $0 : nil },
             kernelLoss: trace.kernelLoss.last { $0.isFinite }, rate: rate,
-            eta: rate.map { Double(total - step) / $0 }, phase: phase, pid: getpid(), updated: Date())
+            eta: rate.map { (remaining ?? Double(total - step)) / $0 }, phase: phase, pid: getpid(), updated: Date())
         observe(.progress(progress))
         let now = clock.now
         guard always || lastReport.map({ now - $0 >= .seconds(1) }) ?? true else { return }

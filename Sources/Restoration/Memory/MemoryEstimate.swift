@@ -31,6 +31,9 @@ public struct MemoryEstimate {
         switch settings.method {
         case .dipDKP: return try Self.programBytes + dipBytes(height, width)
         case .diffDKP: return try Self.programBytes + diffusionBytes(height, width)
+        case .pnpDKP:
+            // The untrained network is gone before the trained one comes.
+            return try Self.programBytes + max(dipBytes(height, width), denoisingBytes(height, width))
         }
     }
 
@@ -59,13 +62,28 @@ public struct MemoryEstimate {
 
     /// The trained network, which sees tiles of one size, and the planes of floats beside it.
     private func diffusionBytes(_ height: Int, _ width: Int) throws -> Int {
-        guard let weights = settings.weights else { return 0 }
-        let location = WeightsLocation(weights)
-        try location.requireFile()
-        let file = try WeightsFile(location.description)
-        let network = try UNet.plannedByteCount(file.configuration, precision: settings.precision.resolved)
+        let configuration = try configuration()
+        let network = try UNet.plannedByteCount(configuration, precision: settings.precision.resolved)
         // An image smaller than the model's stands on a canvas of that size.
-        let (rows, columns) = (max(height, file.configuration.imageSize), max(width, file.configuration.imageSize))
+        let (rows, columns) = (max(height, configuration.imageSize), max(width, configuration.imageSize))
         return network + rows * columns * 4 * 40 * max(channels, 3)
+    }
+
+    /// The trained network as a denoiser, whose tiles grow with the image up to their largest size.
+    private func denoisingBytes(_ height: Int, _ width: Int) throws -> Int {
+        let configuration = try configuration()
+        let network = try UNet.plannedByteCount(configuration, precision: settings.precision.resolved)
+        func tile(_ length: Int) -> Double { Double(min(length + 32, DiffusionModel.largestConvolutionalTile)) }
+        let pixels = Double(configuration.imageSize * configuration.imageSize)
+        let ratio = max(1, tile(height) * tile(width) / pixels)
+        return Int(Double(network) * ratio) + height * width * 4 * 40 * max(channels, 3)
+    }
+
+    private func configuration() throws -> UNetConfiguration {
+        guard let location = settings.weightsLocation?.installed else {
+            throw RestorationError(.badSettings, "method \(settings.method.rawValue) needs weights", remedy: "set weights")
+        }
+        _ = try location.verify()
+        return try WeightsFile(location.path, group: location.group).configuration
     }
 }

@@ -80,9 +80,6 @@ extension RestorationSettings {
         for (key, text) in texts {
             guard copy.assign(key, text) else { throw .invalid(key, text, source: source) }
         }
-        if method == .diffDKP, weights == nil {
-            throw .malformed("method diff-dkp needs weights: the file of a diffusion model", source: source)
-        }
     }
 
     /// The text of every setting, empty for those not set.

@@ -1,0 +1,126 @@
+public import Degradation
+public import Tensors
+
+/// Finds the kernel that explains the data best with a given image, among all kernels: bound to no family, only
+/// non-negative and of sum 1.
+///
+/// It minimises k'Ak - 2 b'k + ridge ||k||^2 + the centroid's pull by accelerated projected gradient (Beck & Teboulle
+/// 2009, restarted where it overshoots: O'Donoghue & Candes 2015), in double precision and in one order: the same
+/// arguments give the same kernel to the bit.
+public struct FreeKernelEstimator: Sendable, Codable, Equatable {
+    /// The steps of one refinement.
+    public var iterations = 50
+    /// The weight of the squared distance, in pixels, of the centre of mass from where it belongs, as a share of the loss
+    /// of the kernel that refinement starts from.
+    public var centroidWeight = 0.01
+
+    /// The defaults.
+    public init() {}
+
+    /// A kernel `[n, n]` nearer to the optimum.
+    ///
+    /// - Parameters:
+    ///   - kernel: where to start, `[n, n]`; it need not have sum 1.
+    ///   - equations: the data's say.
+    ///   - ridge: the weight of ||k||^2, at least 0: the variance, per sample, of what the equations' image leaves uncertain.
+    ///   - centre: where the centre of mass belongs on both axes, in kernel pixels.
+    public func refine(
+        from kernel: Tensor<Float>, equations: KernelNormalEquations, ridge: Double, centre: Double
+    ) -> Tensor<Float> {
+        let size = equations.kernelSize
+        let start = Simplex.projected(kernel.map { Double($0) }.reshaped([size * size]))
+        let loss = max(equations.loss(of: start.reshaped([size, size]).map { Float($0) }), 1e-8)
+        let pull = CentroidPull(size: size, centre: centre, weight: centroidWeight * loss)
+        func halfGradient(at point: Tensor<Double>) -> Tensor<Double> {
+            var result = equations.product(with: point)
+            let (row, column) = pull.offset(of: point)
+            result.update(with: point, equations.vector) { index, product, value, target in
+                product - target + ridge * value + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
+            }
+            return result
+        }
+
+        let step = 1 / (1.02 * Self.greatestEigenvalue(of: equations, pull: pull) + ridge)
+        var present = start
+        var ahead = start
+        var momentum = 1.0
+        for _ in 0..<iterations {
+            let gradient = halfGradient(at: ahead)
+            var next = ahead
+            next.update(with: gradient, gradient) { _, value, slope, _ in value - step * slope }
+            next = Simplex.projected(next)
+            var overshoot = 0.0
+            for index in 0..<next.count { overshoot += (ahead[index] - next[index]) * (next[index] - present[index]) }
+            if overshoot > 0 { momentum = 1 }
+            let following = (1 + (1 + 4 * momentum * momentum).squareRoot()) / 2
+            let carry = (momentum - 1) / following
+            ahead = next
+            ahead.update(with: present, present) { _, value, last, _ in value + carry * (value - last) }
+            present = next
+            momentum = following
+        }
+        return present.reshaped([size, size]).map { Float($0) }
+    }
+
+    /// The greatest eigenvalue of A plus the centroid's pull, from below to within a few hundredths: by power iteration
+    /// from the all-ones vector, which is near the eigenvector as neighbouring taps are alike.
+    private static func greatestEigenvalue(of equations: KernelNormalEquations, pull: CentroidPull) -> Double {
+        let taps = equations.vector.count
+        var vector = Tensor<Double>(shape: [taps], repeating: 1 / Double(taps).squareRoot())
+        var value = 0.0
+        for _ in 0..<30 {
+            var product = equations.product(with: vector)
+            var (row, column) = (0.0, 0.0)
+            for index in 0..<taps {
+                row += vector[index] * pull.rows[index]
+                column += vector[index] * pull.columns[index]
+            }
+            product.update(with: vector, vector) { index, product, _, _ in
+                product + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
+            }
+            value = product.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            guard value > 0 else { return 1 }
+            vector = product.map { $0 / value }
+        }
+        return value
+    }
+}
+
+/// The pull of a kernel's centre of mass to where it belongs: weight times the squared offset.
+private struct CentroidPull {
+    let weight: Double
+    /// Each tap's distance from the centre, in rows and in columns.
+    let rows: [Double]
+    let columns: [Double]
+
+    init(size: Int, centre: Double, weight: Double) {
+        self.weight = weight
+        rows = (0..<(size * size)).map { Double($0 / size) - centre }
+        columns = (0..<(size * size)).map { Double($0 % size) - centre }
+    }
+
+    /// How far the centre of mass of a kernel of sum 1 is off.
+    func offset(of kernel: Tensor<Double>) -> (row: Double, column: Double) {
+        var (row, column) = (0.0, 0.0)
+        for index in 0..<kernel.count {
+            row += kernel[index] * rows[index]
+            column += kernel[index] * columns[index]
+        }
+        return (row, column)
+    }
+}
+
+extension Tensor<Double> {
+    /// Replaces each element by a function of its index, itself and its counterparts.
+    fileprivate mutating func update(
+        with first: Tensor, _ second: Tensor, _ function: (Int, Double, Double, Double) -> Double
+    ) {
+        withUnsafeMutableBufferPointer { own in
+            first.withUnsafeBufferPointer { first in
+                second.withUnsafeBufferPointer { second in
+                    for index in 0..<own.count { own[index] = function(index, own[index], first[index], second[index]) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+public import Checkpointing
+import KernelPrior
+public import Tensors
+
+extension PnPDKP {
+    /// A process that goes on where `snapshot` was taken.
+    ///
+    /// - Parameters: as those of the process that was saved; what differs shows as an error naming it.
+    /// - Throws: ``RestorationError`` with code `badSettings` for other weights than those that the process was begun
+    ///   with; `CheckpointError` for a missing or misshapen dataset.
+    public convenience init(
+        resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, prior: TrainedPrior,
+        pnp: PnPSettings? = nil, oracleKernel: Tensor<Float>? = nil
+    ) throws {
+        try prior.check(
+            sha256: try snapshot.string("pnp/weights_sha256"), name: try snapshot.string("pnp/weights"))
+        try self.init(configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel)
+        let step = try snapshot.int("pnp/step")
+        let searchSteps = try snapshot.int("pnp/search_steps")
+        guard (0...self.searchSteps).contains(searchSteps) else {
+            throw CheckpointError(
+                .wrongType, "\(snapshot.origin): pnp/search_steps is \(searchSteps), of \(self.searchSteps) at most")
+        }
+        self.searchSteps = searchSteps
+        guard (0...totalSteps).contains(step) else {
+            throw CheckpointError(.wrongType, "\(snapshot.origin): pnp/step is \(step), of \(totalSteps) steps")
+        }
+        self.step = step
+        if snapshot.contains("pnp/image") {
+            category = try snapshot.string("pnp/category").nonEmpty.map { name in
+                guard let category = KernelCategory(rawValue: name) else {
+                    throw CheckpointError(.wrongType, "\(snapshot.origin): pnp/category is \(name), no kind of kernel")
+                }
+                return category
+            }
+            try beginSplitting(with: Tensor(shape: [kernelSize, kernelSize]))
+            try splitting?.restore(from: snapshot)
+        } else {
+            search = try DIPDKP(resuming: snapshot, input: input, settings: settings, dip: self.settings.search)
+            try settling.restore(from: snapshot, kernelSize: kernelSize)
+        }
+    }
+
+    /// The whole state but the weights: the search's with what was seen of its kernel, or the splitting's image, kernel and
+    /// normal equations.
+    public func snapshot() throws -> Snapshot {
+        var snapshot = try search?.snapshot() ?? Snapshot()
+        snapshot.setAttribute("pnp/step", step)
+        snapshot.setAttribute("pnp/search_steps", searchSteps)
+        snapshot.setAttribute("pnp/weights", prior.name)
+        snapshot.setAttribute("pnp/weights_sha256", prior.sha256)
+        if let splitting {
+            snapshot.setAttribute("pnp/category", category?.rawValue ?? "")
+            splitting.save(to: &snapshot)
+        } else {
+            settling.save(to: &snapshot)
+        }
+        return snapshot
+    }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import KernelPrior
+
+/// Everything that decides what PnP-DKP computes, beyond the input and the weights: the numbers behind a preset.
+public struct PnPSettings: Sendable, Equatable {
+    /// The search for the kernel by an untrained network: its steps are those after which it ends at the latest.
+    public var search: DIPSettings
+    /// When the kernel counts as found.
+    public var settling = KernelSettling.Criterion()
+    /// How often the image is restored from its bicubic enlargement on, each time with a better kernel.
+    public var rounds = 3
+    /// The steps of a round.
+    public var stepsPerRound = 24
+    /// The noise level of a round's first step, white being 1; from there to ``lastLevel`` it is a geometric sequence.
+    public var firstLevel = 100 / 255.0
+    /// The noise level of its last step.
+    public var lastLevel = 2 / 255.0
+    /// The deviation of the noise that is added before the network denoises, as a share of the step's noise level. Without
+    /// it the network, which was trained with noise, takes ringing and the edge of a blur for lines.
+    public var addedNoise = 0.7
+    /// The weight of the denoised image beside the data, where the noise of a step is that of the data.
+    public var imageWeight = 0.23
+    /// The standard deviation of the input's noise, white being 1; half a step of 8 bits for clean input.
+    public var dataDeviation = 0.5 / 255
+    /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
+    /// destroy it.
+    public var fixedShare = 0.5
+    /// The variance of what the denoised image leaves uncertain, as a share of the step's own noise variance.
+    public var imageUncertainty = 0.3
+    /// The most that the noise level of a step counts for in that.
+    public var largestUncertainLevel = 20 / 255.0
+    /// How much of the kernel's normal equations is kept from one step to the next.
+    public var equationMemory = 0.5
+    /// The kernel's refinement.
+    public var refinement = FreeKernelEstimator()
+
+    /// The numbers that a user's settings mean.
+    public init(_ settings: RestorationSettings) {
+        search = DIPSettings(settings)
+        search.averagedShare = 0
+    }
+
+    /// The noise levels of a round.
+    var levels: [Double] {
+        let ratio = lastLevel / firstLevel
+        return (0..<stepsPerRound).map { step in
+            firstLevel * pow(ratio, Double(step) / Double(max(stepsPerRound - 1, 1)))
+        }
+    }
+
+    /// alpha: the weight of the denoised image beside the data at a noise level.
+    func weight(at level: Double) -> Double { imageWeight * dataDeviation * dataDeviation / (level * level) }
+
+    /// The ridge of the kernel's equations, which count two directions, at a noise level.
+    func ridge(at level: Double) -> Double {
+        let level = min(level, largestUncertainLevel)
+        return 2 * imageUncertainty * level * level
+    }
+}
