@@ -150,7 +150,7 @@ let package = Package(
         tests("NeuralNetworkTests", ["NeuralNetwork", "CNeuralKernels", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("DiffusionTests", ["Diffusion", "CHDF5", "HDF5", "NeuralNetwork", "Tensors"]),
-        tests("KernelPriorTests", ["KernelPrior", "Tensors", "Checkpointing"]),
+        tests("KernelPriorTests", ["Degradation", "KernelPrior", "Tensors", "Checkpointing"]),
         tests(
             "RestorationTests",
             ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
