@@ -22,11 +22,17 @@ public final class DIPDKP: RestorationProcess {
     var best: BestOutput
     private var imageGradient: Tensor<Float>
     private var kernelGradient: Tensor<Float>
+    /// The input's noise, squared; 0 where there is none to speak of.
+    private let noiseVariance: Double
 
     /// The steps done.
     public internal(set) var step = 0
     /// The steps to do.
-    public var totalSteps: Int { settings.steps }
+    ///
+    /// Fewer than the settings' once the noise is all that is left to explain: whatever comes after would paint it.
+    public var totalSteps: Int { isExplained ? step : settings.steps }
+    /// Whether the blurred image has come as near to the input as its noise is large.
+    var isExplained = false
 
     /// A process at its beginning.
     ///
@@ -65,8 +71,11 @@ public final class DIPDKP: RestorationProcess {
         try network.setInput(noise)
         self.noise = Dataset(noise)
 
+        let noiseDeviation = settings.noiseDeviation(of: input)
+        noiseVariance = noiseDeviation * noiseDeviation
         estimator = try KernelEstimator(
-            dip.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp)
+            dip.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp, observed: input,
+            noise: noiseDeviation)
         let kernelSize = estimator.prior.kernelSize
         dataTerm = DataTerm(
             observed: input, scale: settings.scale, kernelSize: kernelSize,
@@ -86,11 +95,15 @@ public final class DIPDKP: RestorationProcess {
     /// How many times the best error the averaged outputs' may be; healthy runs stay within a few times.
     private static let divergence = 20.0
 
+    /// From this many times the noise on, outputs are averaged, as the noise is about to be reached.
+    private static let nearlyExplained = 1.3
+
     /// One step of Algorithm 2.
     public func advance() throws -> StepRecord {
         try network.forward()
         if estimator.isSearching && step % settings.stepsPerSample == 0 {
-            estimator.sample(dataTerm.quadratic(of: network.result), step: step, of: settings.steps)
+            estimator.sample(
+                dataTerm.quadratic(of: network.result), image: network.result, step: step, of: settings.steps)
         }
         let usesSimilarity = Double(step) < settings.similarityShare * Double(settings.steps)
         let losses = dataTerm.evaluate(
@@ -100,13 +113,17 @@ public final class DIPDKP: RestorationProcess {
             estimator.follow(dataGradient: &kernelGradient)
             if (step + 1) % settings.stepsPerKernelUpdate == 0 { estimator.stepNetwork() }
         }
-        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps) {
+        let isNearlyExplained = losses.meanSquaredError < Self.nearlyExplained * noiseVariance
+        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps)
+            || (isNearlyExplained && settings.averagedShare > 0)
+        {
             average.add(network.result, loss: losses.meanSquaredError)
         }
         best.offer(network.result, kernel, loss: losses.meanSquaredError, step: step)
         try network.backward(imageGradient)
         network.adamStep(rate: settings.imageRate(at: step))
         defer { step += 1 }
+        isExplained = losses.meanSquaredError < noiseVariance
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,
             phase: usesSimilarity ? "SSIM" : "MSE")
@@ -114,15 +131,20 @@ public final class DIPDKP: RestorationProcess {
 
     /// The restored image and kernel at present: the average of the last outputs where there is one.
     public func estimate() throws -> RestorationEstimate {
+        func estimate(_ image: Tensor<Float>, _ kernel: Tensor<Float>, note: String? = nil) -> RestorationEstimate {
+            RestorationEstimate(
+                image: image, kernel: kernel, kernelCategory: estimator.category,
+                kernelConfidence: estimator.confidence, note: note)
+        }
         guard let image = average.image else {
             try network.forward()
-            return RestorationEstimate(image: network.result, kernel: kernel, kernelCategory: estimator.category)
+            return estimate(network.result, kernel)
         }
         if average.lossSum / Double(average.count) > Self.divergence * best.loss {
-            return RestorationEstimate(
-                image: best.image, kernel: best.kernel, kernelCategory: estimator.category,
+            return estimate(
+                best.image, best.kernel,
                 note: "the image network diverged after step \(best.step + 1): the result is that step's output")
         }
-        return RestorationEstimate(image: image, kernel: kernel, kernelCategory: estimator.category)
+        return estimate(image, kernel)
     }
 }

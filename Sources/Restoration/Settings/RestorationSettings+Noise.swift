@@ -1,0 +1,15 @@
+import Degradation
+public import Tensors
+
+extension RestorationSettings {
+    /// Less noise than this, in 255ths, cannot be told from rounding and fine texture, and an estimate of it counts as none.
+    private static let leastEstimate = 0.75
+
+    /// The standard deviation of the noise of an input `[channels, h, w]` in [0, 1], in its units: what was set, or an
+    /// estimate.
+    public func noiseDeviation(of input: Tensor<Float>) -> Double {
+        if let noise { return noise / 255 }
+        let estimate = NoiseEstimate.deviation(of: input)
+        return estimate < Self.leastEstimate / 255 ? 0 : estimate
+    }
+}
