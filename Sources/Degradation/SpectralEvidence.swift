@@ -8,7 +8,8 @@ public import Tensors
 ///     -log p(y | k) / N = mean over f, 0 left out, of [ I(f) / (P(f) + n^2) + log(P(f) + n^2) ] / 2
 ///
 /// with K the kernel's Fourier transform on the high-resolution grid, I the periodogram of y's luma, n the noise. What
-/// misleads every joint estimate of image and kernel, that a soft image under no blur and an over-sharpened one under too
+/// misleads every joint estimate of image and kernel, that a soft image under no blur and an over-sharpened one under
+/// too
 /// much explain y as well as the truth, is integrated out here. It says nothing of the kernel's phase, a kernel and
 /// its mirror image being alike, and it takes a picture's own main direction for blur: a witness, not a judge.
 ///
@@ -163,7 +164,8 @@ public final class SpectralEvidence {
         return spectrum
     }
 
-    /// The loss of a kernel under the scale that suits it best, exponent and noise as in `spectrum`: what to compare many
+    /// The loss of a kernel under the scale that suits it best, exponent and noise as in `spectrum`: what to compare
+    /// many
     /// kernels by.
     public func profiledLoss(of kernel: Tensor<Float>, spectrum: Spectrum) -> Double {
         collect(kernel, exponent: spectrum.exponent, withSlope: false)
@@ -211,7 +213,9 @@ public final class SpectralEvidence {
                 for row in 0..<rows {
                     for column in 0..<columns {
                         // Beyond the middle the spectrum of a real plane is the mirror image of what is stored.
-                        let stored = column < half ? row * half + column
+                        let stored =
+                            column < half
+                            ? row * half + column
                             : (rows - row) % rows * half + columns - column
                         let value = spectrum[stored]
                         let (real, imaginary) = (Double(value.real), Double(value.imaginary))
@@ -226,7 +230,8 @@ public final class SpectralEvidence {
     /// Puts a kernel at the origin of the plane; larger ones than the plane wrap around.
     private func place(_ kernel: Tensor<Float>) {
         precondition(
-            kernel.shape == [kernelSize, kernelSize], "a kernel of shape \(kernel.shape), expected \(kernelSize) squared")
+            kernel.shape == [kernelSize, kernelSize],
+            "a kernel of shape \(kernel.shape), expected \(kernelSize) squared")
         for index in plane.indices { plane[index] = 0 }
         for row in 0..<kernelSize {
             for column in 0..<kernelSize {
@@ -300,7 +305,9 @@ public final class SpectralEvidence {
             let excess = 1 - periodogram[index] / variance
             for row in 0..<3 {
                 gradient[row] += 0.5 * excess * parts[row] / Double(count)
-                for column in 0..<3 { information[3 * row + column] += 0.5 * parts[row] * parts[column] / Double(count) }
+                for column in 0..<3 {
+                    information[3 * row + column] += 0.5 * parts[row] * parts[column] / Double(count)
+                }
             }
         }
         gradient[1] += 2 * Self.exponentWeight * (spectrum.exponent - Self.usualExponent)

@@ -6,7 +6,7 @@ import Restoration
 struct SettingsOptions: ParsableArguments {
     @Option(help: "How many times larger the result is on each axis: 2, 3, 4 or 8. (default: 4)")
     var scale: String?
-    @Option(help: "The family of blur kernels: auto, gaussian, motion or free. (default: auto; gaussian with --preset paper)")
+    @Option(help: "The blur kernels: auto, gaussian, motion or free. (default: auto; gaussian with --preset paper)")
     var kernel: String?
     @Option(help: "The number of steps. (default: the preset's)")
     var steps: String?

@@ -27,7 +27,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 3], [1.0, 2, 4, 8]) func `the noise is found to half a step`(_ channels: Int, _ noise: Double) {
+    @Test(arguments: [1, 3], [1.0, 2, 4, 8]) func `the noise is found to half a step`(_ channels: Int, _ noise: Double)
+    {
         let found = 255 * NoiseEstimate.deviation(of: Self.picture(channels: channels, side: 64, noise: noise))
         #expect(abs(found - noise) < 0.5, "found \(found)")
     }

@@ -113,7 +113,7 @@ import Testing
         for estimatesNoise in [false, true] {
             let fitted = evidence.fitted(to: kernel, estimatesNoise: estimatesNoise)
             let least = evidence.loss(of: kernel, spectrum: fitted)
-            for step in [-0.05, 0.05] {
+            for step in [-0.2, 0.2] {
                 var scale = fitted
                 scale.logScale += step
                 var exponent = fitted
@@ -121,7 +121,7 @@ import Testing
                 var noise = fitted
                 noise.noiseVariance *= exp(step)
                 for other in [scale, exponent] + (estimatesNoise ? [noise] : []) {
-                    #expect(evidence.loss(of: kernel, spectrum: other) > least - 1e-9)
+                    #expect(evidence.loss(of: kernel, spectrum: other) > least)
                 }
             }
         }

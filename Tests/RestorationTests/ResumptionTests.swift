@@ -45,6 +45,7 @@ import Testing
         settings.preset = which.preset
         settings.sampler = which.sampler
         settings.kernel = which.kernel
+        settings.noise = 0
         var dip = DIPSettings(settings)
         if dip.averagedShare > 0 { dip.averagedShare = 0.125 }
         if dip.kernelEstimation.coarseShare > 0 { dip.kernelEstimation.coarseShare = 0.5 }

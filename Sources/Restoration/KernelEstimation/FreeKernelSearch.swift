@@ -18,12 +18,14 @@ struct FreeKernelSearch {
     private(set) var kernel: Tensor<Float>?
 
     init(
-        _ settings: FreeKernelSettings, observed: Tensor<Float>, scale: Int, kernelSize: Int, centre: Double, noise: Double
+        _ settings: FreeKernelSettings, observed: Tensor<Float>, scale: Int, kernelSize: Int, centre: Double,
+        noise: Double
     ) throws {
         self.settings = settings
         self.centre = centre
         self.kernelSize = kernelSize
-        builder = KernelEquationsBuilder(observed: observed, scale: scale, kernelSize: kernelSize, domain: settings.domain)
+        builder = KernelEquationsBuilder(
+            observed: observed, scale: scale, kernelSize: kernelSize, domain: settings.domain)
         evidence = try SpectralEvidence(observed: observed, scale: scale, kernelSize: kernelSize)
         spectrum.noiseVariance = evidence.noiseVariance(ofChannels: noise)
     }

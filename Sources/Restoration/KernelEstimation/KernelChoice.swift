@@ -6,7 +6,7 @@ public struct KernelConfidence: Sendable, Codable, Equatable {
     /// The category that came second; nil where there was only one.
     public var runnerUp: KernelCategory?
     /// By how much the chosen kernel is likelier than the runner-up, in twice the natural logarithm a sample; nil
-    /// where there was only one. Below about 0.1 either may be right.
+    /// where there was only one. Below about 0.1 either may be right, and below 0 the runner-up explains the input better.
     public var margin: Double?
     /// How far the chains' kernels are apart, relative to their mean: above about 0.3 they do not agree.
     public var spread: Double
@@ -17,11 +17,11 @@ public struct KernelConfidence: Sendable, Codable, Equatable {
     }
 }
 
-/// The choice between the chains' kernel and the free one: open while each is tried, then settled for good.
+/// The choice between the chains' kernel and the free one.
 ///
-/// An image follows the kernel that leads, and then speaks for it. So the free kernel, which starts at the chains', leads
-/// for a trial: where the blur has the chains' shape it finds nothing better, where it has not it pulls ahead; then
-/// the evidence settles it.
+/// An image follows the kernel that leads, and then speaks for it. Where the free kernel is tried, it leads for a while
+/// from the chains' on: where the blur has the chains' shape it finds nothing better, where it has not it pulls
+/// ahead; then the evidence settles it for good.
 struct KernelChoice {
     /// Who leads.
     enum Leader: Int {
@@ -32,14 +32,19 @@ struct KernelChoice {
     /// The free kernel has to be better by this much to be kept: its many taps explain some noise.
     private static let leastMargin = 0.2
 
-    /// Whether there is a choice at all; where not, the free kernel leads as soon as there is one.
     private let isOpen: Bool
-    private(set) var leader = Leader.free
+    private(set) var leader: Leader
     /// By how much the free kernel is likelier, as of the last weighing, in twice the logarithm a sample.
     private(set) var margin: Double?
     private var isSettled = false
 
-    init(isOpen: Bool) { self.isOpen = isOpen }
+    /// - Parameters:
+    ///   - leader: who leads once there are two.
+    ///   - isOpen: whether the evidence may change that.
+    init(leader: Leader, isOpen: Bool) {
+        self.leader = leader
+        self.isOpen = isOpen
+    }
 
     /// Compares the scores, smaller ones being better.
     mutating func weigh(

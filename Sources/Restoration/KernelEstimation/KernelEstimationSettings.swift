@@ -30,6 +30,9 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
     public var coarseEvidenceWeight = 1.0
     /// ... and afterwards.
     public var evidenceWeight = 0.2
+    /// Whether, in the family `auto`, the free kernel leads from ``coarseShare`` to ``choiceShare`` and is kept if the
+    /// evidence is for it; where not, it is followed beside the chains' for the report alone.
+    public var triesFreeKernel = false
     /// The share of the steps after which the evidence chooses between the chains' kernel and the free one.
     public var choiceShare = 0.6
     /// How a kernel bound to no family is found.

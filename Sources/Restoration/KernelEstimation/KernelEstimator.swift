@@ -42,7 +42,8 @@ struct KernelEstimator {
         network = try KernelNetwork(kernelSize: size, seed: settings.seed)
         search = try KernelSearch(prior: prior, settings: estimation, seed: settings.seed)
         let family = settings.kernelFamily
-        choice = KernelChoice(isOpen: family == .auto)
+        let isTried = family == .auto && estimation.triesFreeKernel
+        choice = KernelChoice(leader: family == .free || isTried ? .free : .chains, isOpen: isTried)
         if let observed, oracleKernel == nil, estimation.followsChains, family == .free || family == .auto {
             free = try FreeKernelSearch(
                 estimation.free, observed: observed, scale: settings.scale, kernelSize: size,
