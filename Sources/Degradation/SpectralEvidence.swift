@@ -9,9 +9,8 @@ public import Tensors
 ///
 /// with K the kernel's Fourier transform on the high-resolution grid, I the periodogram of y's luma, n the noise. What
 /// misleads every joint estimate of image and kernel, that a soft image under no blur and an over-sharpened one under
-/// too
-/// much explain y as well as the truth, is integrated out here. It says nothing of the kernel's phase, a kernel and
-/// its mirror image being alike, and it takes a picture's own main direction for blur: a witness, not a judge.
+/// too much explain y as well as the truth, is integrated out here. It says nothing of the kernel's phase, a kernel
+/// and its mirror image being alike, and it takes a picture's own main direction for blur: a witness, not a judge.
 ///
 /// The boundary is circular. An object of one problem; what it computes depends on nothing but its arguments. Not for
 /// two threads at once.
@@ -165,8 +164,7 @@ public final class SpectralEvidence {
     }
 
     /// The loss of a kernel under the scale that suits it best, exponent and noise as in `spectrum`: what to compare
-    /// many
-    /// kernels by.
+    /// many kernels by.
     public func profiledLoss(of kernel: Tensor<Float>, spectrum: Spectrum) -> Double {
         collect(kernel, exponent: spectrum.exponent, withSlope: false)
         var spectrum = spectrum

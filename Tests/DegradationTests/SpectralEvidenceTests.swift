@@ -119,7 +119,7 @@ import Testing
                 var exponent = fitted
                 exponent.exponent += step
                 var noise = fitted
-                noise.noiseVariance *= exp(step)
+                noise.noiseVariance *= exp(abs(step))
                 for other in [scale, exponent] + (estimatesNoise ? [noise] : []) {
                     #expect(evidence.loss(of: kernel, spectrum: other) > least)
                 }
