@@ -39,7 +39,8 @@ public struct KernelEquationsBuilder: Sendable {
         observed: Tensor<Float>, scale: Int, kernelSize: Int, domain: Domain = .gradients,
         weights: Tensor<Float>? = nil
     ) {
-        precondition(observed.shape.count == 3, "an image of shape \(observed.shape), expected [channels, rows, columns]")
+        precondition(
+            observed.shape.count == 3, "an image of shape \(observed.shape), expected [channels, rows, columns]")
         let (channels, rows, columns) = (observed.shape[0], observed.shape[1], observed.shape[2])
         precondition(
             weights.map { $0.shape == [rows, columns] } ?? true, "weights must be one for each of \(rows) x \(columns)")

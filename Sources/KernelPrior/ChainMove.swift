@@ -39,6 +39,7 @@ enum ChainMove: Int, CaseIterable, Sendable {
                 (.motionTurn, 2), (.motionHinge, 3), (.motionBend, 4), (.motionLine, 1), (.motionNewShake, 0.5),
                 (.motionStraighten, 0.5),
             ]
+        case .free: []
         }
     }
 

@@ -17,6 +17,9 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
     /// The defaults.
     public init() {}
 
+    /// A further loss of a kernel `[n, n]`: its value, its gradient added to the second argument.
+    public typealias FurtherLoss = (_ kernel: Tensor<Double>, _ gradient: inout Tensor<Double>) -> Double
+
     /// A kernel `[n, n]` nearer to the optimum.
     ///
     /// - Parameters:
@@ -24,31 +27,39 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
     ///   - equations: the data's say.
     ///   - ridge: the weight of ||k||^2, at least 0: the variance, per sample, of what the equations' image leaves uncertain.
     ///   - centre: where the centre of mass belongs on both axes, in kernel pixels.
+    ///   - furtherLoss: what else is to be small, in the units of the equations.
     public func refine(
-        from kernel: Tensor<Float>, equations: KernelNormalEquations, ridge: Double, centre: Double
+        from kernel: Tensor<Float>, equations: KernelNormalEquations, ridge: Double, centre: Double,
+        adding furtherLoss: FurtherLoss? = nil
     ) -> Tensor<Float> {
         let size = equations.kernelSize
         let start = Simplex.projected(kernel.map { Double($0) }.reshaped([size * size]))
         let loss = max(equations.loss(of: start.reshaped([size, size]).map { Float($0) }), 1e-8)
         let pull = CentroidPull(size: size, centre: centre, weight: centroidWeight * loss)
-        func halfGradient(at point: Tensor<Double>) -> Tensor<Double> {
-            var result = equations.product(with: point)
-            let (row, column) = pull.offset(of: point)
-            result.update(with: point, equations.vector) { index, product, value, target in
-                product - target + ridge * value + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
-            }
-            return result
-        }
+        let objective = Objective(equations: equations, ridge: ridge, pull: pull, furtherLoss: furtherLoss)
 
-        let step = 1 / (1.02 * Self.greatestEigenvalue(of: equations, pull: pull) + ridge)
+        var step = 1 / (1.02 * Self.greatestEigenvalue(of: equations, pull: pull) + ridge)
         var present = start
         var ahead = start
         var momentum = 1.0
         for _ in 0..<iterations {
-            let gradient = halfGradient(at: ahead)
+            let (value, gradient) = objective.half(at: ahead)
             var next = ahead
-            next.update(with: gradient, gradient) { _, value, slope, _ in value - step * slope }
-            next = Simplex.projected(next)
+            for attempt in 0..<20 {
+                let length = step
+                next = ahead
+                next.update(with: gradient, gradient) { _, value, slope, _ in value - length * slope }
+                next = Simplex.projected(next)
+                // The quadratic part's step is short enough by construction; the rest has to show that it is.
+                guard furtherLoss != nil, attempt < 19 else { break }
+                var bound = value
+                for index in 0..<next.count {
+                    let move = next[index] - ahead[index]
+                    bound += move * (gradient[index] + 0.5 * move / step)
+                }
+                if objective.half(at: next).value <= bound { break }
+                step *= 0.5
+            }
             var overshoot = 0.0
             for index in 0..<next.count { overshoot += (ahead[index] - next[index]) * (next[index] - present[index]) }
             if overshoot > 0 { momentum = 1 }
@@ -83,6 +94,31 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
             vector = product.map { $0 / value }
         }
         return value
+    }
+}
+
+/// What is minimised, halved, so that the quadratic part's gradient is Ak - b.
+private struct Objective {
+    let equations: KernelNormalEquations
+    let ridge: Double
+    let pull: CentroidPull
+    let furtherLoss: FreeKernelEstimator.FurtherLoss?
+
+    func half(at point: Tensor<Double>) -> (value: Double, gradient: Tensor<Double>) {
+        var gradient = equations.product(with: point)
+        let (row, column) = pull.offset(of: point)
+        var value = 0.5 * (equations.constant + pull.weight * (row * row + column * column))
+        for index in 0..<point.count {
+            value += point[index] * (0.5 * (gradient[index] + ridge * point[index]) - equations.vector[index])
+        }
+        gradient.update(with: point, equations.vector) { index, product, value, target in
+            product - target + ridge * value + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
+        }
+        guard let furtherLoss else { return (value, gradient) }
+        var further = Tensor<Double>(shape: point.shape)
+        value += 0.5 * furtherLoss(point, &further)
+        gradient.update(with: further, further) { _, own, other, _ in own + 0.5 * other }
+        return (value, gradient)
     }
 }
 

@@ -6,12 +6,14 @@ public enum KernelFamily: String, Sendable, Codable, CaseIterable {
     case gaussian
     /// Camera-shake trajectories and straight lines.
     case motion
+    /// Kernels bound to no family, found from the data. What is drawn from such a prior, to begin with, are Gaussians.
+    case free
 
-    /// The categories that this family is made of.
+    /// The categories of the latents that this family is made of.
     public var categories: [KernelCategory] {
         switch self {
         case .auto: [.gaussian, .motion]
-        case .gaussian: [.gaussian]
+        case .gaussian, .free: [.gaussian]
         case .motion: [.motion]
         }
     }
@@ -23,6 +25,8 @@ public enum KernelCategory: String, Sendable, Codable, CaseIterable {
     case gaussian
     /// A camera-shake trajectory or a straight line.
     case motion
+    /// Bound to no family; never that of a latent.
+    case free
 }
 
 /// Where a kernel's centre of mass lies, hence how the restored image is registered with the input.

@@ -21,6 +21,7 @@ public struct KernelLatent: Sendable, Equatable {
         switch category {
         case .gaussian: GaussianLatent.count
         case .motion: MotionLatent.count
+        case .free: 0
         }
     }
 

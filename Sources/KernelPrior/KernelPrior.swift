@@ -18,7 +18,7 @@ public struct KernelPrior: Sendable, Equatable {
     /// Draws a latent from the prior; its category too where the family is `auto`.
     public func draw(from stream: inout RandomStream) -> KernelLatent {
         switch settings.family {
-        case .gaussian: draw(.gaussian, from: &stream)
+        case .gaussian, .free: draw(.gaussian, from: &stream)
         case .motion: draw(.motion, from: &stream)
         case .auto: draw(stream.uniform() < settings.gaussianShare ? .gaussian : .motion, from: &stream)
         }
@@ -43,6 +43,8 @@ public struct KernelPrior: Sendable, Equatable {
                         into: exact, size: size, scale: settings.scale, centre: settings.centrePosition)
                 case .motion:
                     motion(of: latent).render(into: exact, size: size, centre: settings.centrePosition)
+                case .free:
+                    preconditionFailure("a free kernel has no latent")
                 }
                 for index in 0..<result.count { result[index] = Float(exact[index]) }
             }

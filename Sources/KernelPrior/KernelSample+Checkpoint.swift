@@ -3,13 +3,20 @@ import Tensors
 
 extension KernelCategory {
     /// How checkpoints write the category.
-    var code: Int64 { self == .gaussian ? 0 : 1 }
+    var code: Int64 {
+        switch self {
+        case .gaussian: 0
+        case .motion: 1
+        case .free: 2
+        }
+    }
 
     /// The category that a checkpoint's number stands for.
     init(code: Int64, path: String) throws(KernelPriorError) {
         switch code {
         case 0: self = .gaussian
         case 1: self = .motion
+        case 2: self = .free
         default: throw .checkpoint(path, "holds \(code), which is no category of kernels")
         }
     }

@@ -27,6 +27,7 @@ struct MatchedMoves {
         let share = prior.settings.gaussianShare
         let toGaussian = log(share / (1 - share))
         switch latent.category {
+        case .free: return nil
         case .motion:
             if toLine && !prior.isLine(latent) { return nil }
             let match = gaussianMatch(KernelMoments(kernel))

@@ -61,16 +61,20 @@ public struct RestorationEstimate: Sendable, Equatable {
     /// The category of the kernel where it was chosen among the known ones; nil where the kernel was given or came from
     /// a network.
     public var kernelCategory: KernelCategory?
+    /// How sure the kernel is; nil where that is not known.
+    public var kernelConfidence: KernelConfidence?
     /// What a reader of the report should know about how the estimate came about; nil where all went as usual.
     public var note: String?
 
     /// An estimate of the given shapes.
     public init(
-        image: Tensor<Float>, kernel: Tensor<Float>, kernelCategory: KernelCategory? = nil, note: String? = nil
+        image: Tensor<Float>, kernel: Tensor<Float>, kernelCategory: KernelCategory? = nil,
+        kernelConfidence: KernelConfidence? = nil, note: String? = nil
     ) {
         self.image = image
         self.kernel = kernel
         self.kernelCategory = kernelCategory
+        self.kernelConfidence = kernelConfidence
         self.note = note
     }
 }

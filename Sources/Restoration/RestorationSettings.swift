@@ -71,6 +71,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public var kernel: KernelFamily?
     /// Where the centre of mass of the kernels lies.
     public var kernelCentre = KernelCentre.registered
+    /// The standard deviation of the input's noise, in 255ths of the range, 0 to 100; nil estimates it.
+    public var noise: Double?
     /// The number of inner steps of dip-dkp, 1 to 100,000, and the most of pnp-dkp's first phase; nil takes the preset's.
     public var steps: Int?
     /// The seed of every random number.

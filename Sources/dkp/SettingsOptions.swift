@@ -7,7 +7,7 @@ import Restoration
 struct SettingsOptions: ParsableArguments {
     @Option(help: "How many times larger the result is on each axis: 2, 3, 4 or 8. (default: 4)")
     var scale: String?
-    @Option(help: "The family of blur kernels: auto, gaussian or motion. (default: auto; gaussian with --preset paper)")
+    @Option(help: "The blur kernels: auto, gaussian, motion or free. (default: auto; gaussian with --preset paper)")
     var kernel: String?
     @Option(help: "The number of steps. (default: the preset's)")
     var steps: String?
@@ -25,6 +25,8 @@ struct SettingsOptions: ParsableArguments {
     var sampler: String?
     @Option(help: "Where kernels are centred: registered (the input's pixel grid) or fkp. (default: registered)")
     var kernelCentre: String?
+    @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
+    var noise: String?
     @Option(help: "dip-dkp, pnp-dkp or diff-dkp; the last two use a trained model. (default: dip-dkp)")
     var method: String?
     @Option(
@@ -58,7 +60,7 @@ struct SettingsOptions: ParsableArguments {
             (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)), (.method, method),
             (.weights, weights.map { Self.place(ofWeights: $0) }), (.diffusionSteps, diffusionSteps),
             (.diffusionSampler, diffusionSampler), (.eta, eta), (.dataConsistency, dataConsistency),
-            (.classLabel, classLabel),
+            (.classLabel, classLabel), (.noise, noise),
         ]
         for (key, value) in flags {
             guard let value else { continue }

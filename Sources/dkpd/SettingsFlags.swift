@@ -63,10 +63,12 @@ struct RestorationFlags: ParsableArguments {
     var restorationPreset: String?
     @Option(help: "How many times larger the result is on each axis. (default: 4)")
     var restorationScale: String?
-    @Option(help: "The family of blur kernels: auto, gaussian or motion. (default: auto)")
+    @Option(help: "The family of blur kernels: auto, gaussian, motion or free. (default: auto)")
     var restorationKernel: String?
     @Option(help: "Where kernels are centred: registered or fkp. (default: registered)")
     var restorationKernelCentre: String?
+    @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
+    var restorationNoise: String?
     @Option(help: "The number of steps. (default: the preset's)")
     var restorationSteps: String?
     @Option(help: "The seed of all random numbers. (default: 0)")
@@ -104,7 +106,7 @@ struct RestorationFlags: ParsableArguments {
             "oracle_kernel": restorationOracleKernel.map(absolutePath), "weights": restorationWeights,
             "diffusion_steps": restorationDiffusionSteps, "diffusion_sampler": restorationDiffusionSampler,
             "eta": restorationEta, "data_consistency": restorationDataConsistency,
-            "class_label": restorationClassLabel,
+            "class_label": restorationClassLabel, "noise": restorationNoise,
         ].reduce(into: [:]) { values, entry in values["restoration." + entry.key] = entry.value }
     }
 }

@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func `samples are clamped and rounded to the nearest level`() throws {
-        let values: [Float] = [-1, -0.001, 0.49 / 255, 0.51 / 255, 254.4 / 255, 1.5, .nan, .infinity]
+        let values: [Float] = [-1, -0.001, 0.49 / 255, 0.51 / 255, 254.4 / 255, 1.5, -3, 1e9]
         let image = Image(colour: Tensor(shape: [1, 2, 4], values))
         let read = try Image(data: image.pngData())
         #expect(read.colour.elements.map { Int($0 * 255) } == [0, 0, 0, 1, 254, 255, 0, 255])

@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct FreeKernelEstimatorTests {
     /// A picture with edges and its low-resolution image under a kernel.
-    private static func problem(_ kernel: Tensor<Float>, scale: Int) -> (image: Tensor<Float>, observed: Tensor<Float>) {
+    private static func problem(_ kernel: Tensor<Float>, scale: Int) -> (image: Tensor<Float>, observed: Tensor<Float>)
+    {
         let side = 24 * scale
         var random = RandomStream(seed: 3, name: "picture")
         var image = Tensor<Float>(shape: [3, side, side])

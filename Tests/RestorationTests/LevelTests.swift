@@ -102,7 +102,7 @@ import Testing
         let (input, _) = try blurred(truth, scale: scale)
         var settings = RestorationSettings()
         settings.scale = scale
-        settings.steps = 200
+        settings.steps = 120
         let process = try DIPDKP(input: input, settings: settings)
         while process.step < process.totalSteps { _ = try process.advance() }
         let estimate = LevelCorrection(observed: input, scale: scale).corrected(try process.estimate())

@@ -1,6 +1,7 @@
 import Checkpointing
 import Foundation
 import Imaging
+import KernelPrior
 import Restoration
 import Tensors
 import TestSupport
@@ -12,19 +13,25 @@ import Testing
         var precision: RestorationSettings.Precision
         var preset: RestorationSettings.Preset
         var sampler: RestorationSettings.Sampler?
+        var kernel: KernelFamily?
 
-        var testDescription: String { "\(precision), \(preset), \(sampler.map(\.rawValue) ?? "the preset's sampler")" }
+        var testDescription: String {
+            let family = kernel.map { "family \($0.rawValue)" } ?? "the preset's family"
+            return "\(precision), \(preset), \(sampler.map(\.rawValue) ?? "the preset's sampler"), \(family)"
+        }
 
         static let all: [Case] = [
             Case(precision: .f32, preset: .default, sampler: nil),
             Case(precision: .bf16, preset: .default, sampler: nil),
+            Case(precision: .bf16, preset: .default, sampler: nil, kernel: .free),
+            Case(precision: .f32, preset: .default, sampler: nil, kernel: .motion),
             Case(precision: .f32, preset: .default, sampler: .independent),
             Case(precision: .f32, preset: .paper, sampler: nil),
             Case(precision: .bf16, preset: .paper, sampler: .metropolis),
         ]
     }
 
-    /// Chains open to all families at the sampling before step 10, and images are averaged from step 14 on.
+    /// Chains open to all families, and the free kernel begins, at the sampling before step 10; images are averaged from step 14 on.
     private static let steps = 16
     private static let firstOpenStep = 10
     private static let firstAveragedStep = 14
@@ -37,6 +44,8 @@ import Testing
         settings.precision = which.precision
         settings.preset = which.preset
         settings.sampler = which.sampler
+        settings.kernel = which.kernel
+        settings.noise = 0
         var dip = DIPSettings(settings)
         if dip.averagedShare > 0 { dip.averagedShare = 0.125 }
         if dip.kernelEstimation.coarseShare > 0 { dip.kernelEstimation.coarseShare = 0.5 }
@@ -73,6 +82,33 @@ import Testing
         let found = try process.estimate()
         #expect(bits(found.image) == bits(expected.image), "images differ, stopped at \(stops), seed \(seed)")
         #expect(bits(found.kernel) == bits(expected.kernel), "kernels differ, stopped at \(stops), seed \(seed)")
+    }
+
+    @Test(.tags(.slow)) func `it stops where the noise is all that is left, resumed or not`() throws {
+        var settings = RestorationSettings()
+        settings.scale = 2
+        settings.steps = 16
+        settings.precision = .f32
+        settings.kernel = .gaussian
+        settings.noise = 0
+        let input = picture(height: 17, width: 18).colour
+        let whole = try DIPDKP(input: input, settings: settings)
+        let losses = try (0..<10).map { _ in try whole.advance().kernelLoss }
+        settings.noise = 255 * 1.0001 * (losses.dropFirst(3).min() ?? 0).squareRoot()
+        let process = try DIPDKP(input: input, settings: settings)
+        var halfway = try process.snapshot()
+        while process.step < process.totalSteps {
+            if process.step == 2 { halfway = try process.snapshot() }
+            _ = try process.advance()
+        }
+        #expect(process.step <= 10)
+        let estimate = try process.estimate()
+        let finished = try DIPDKP(resuming: try process.snapshot(), input: input, settings: settings)
+        #expect(finished.step == finished.totalSteps)
+        let resumed = try DIPDKP(resuming: halfway, input: input, settings: settings)
+        while resumed.step < resumed.totalSteps { _ = try resumed.advance() }
+        #expect(resumed.step == process.step)
+        #expect(try bits(resumed.estimate().image) == bits(estimate.image))
     }
 
     @Test func `a snapshot of another size is refused by name`() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import KernelPrior
 import Restoration
+import Tensors
 import Testing
 
 @Suite struct SettingsTests {
@@ -19,6 +20,7 @@ import Testing
                 scale: 3
                 kernel: motion
                 kernel_centre: fkp
+                noise: 2.5
                 steps: 77
                 seed: 18446744073709551615
                 precision: bf16
@@ -38,6 +40,7 @@ import Testing
         #expect(settings.scale == 3)
         #expect(settings.kernel == .motion)
         #expect(settings.kernelCentre == .fkp)
+        #expect(settings.noise == 2.5)
         #expect(settings.steps == 77)
         #expect(settings.seed == .max)
         #expect(settings.precision == .bf16)
@@ -45,6 +48,23 @@ import Testing
         #expect(settings.checkpointInterval == 1.5)
         #expect(settings.sampler == .metropolis)
         #expect(settings.oracleKernel == "truth.h5")
+    }
+
+    @Test func `the noise is estimated unless it is given, in JSON too`() throws {
+        var settings = RestorationSettings()
+        #expect(settings.noise == nil)
+        for noise in [nil, 0, 3.5] as [Double?] {
+            settings.noise = noise
+            let decoded = try JSONDecoder().decode(
+                RestorationSettings.self, from: try JSONEncoder().encode(settings))
+            #expect(decoded == settings)
+        }
+        try settings.set("noise", to: "auto", source: "--noise")
+        #expect(settings.noise == nil)
+        settings.noise = 4
+        #expect(settings.noiseDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 4.0 / 255)
+        settings.noise = nil
+        #expect(settings.noiseDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 0)
     }
 
     @Test func `the paper's preset looks for Gaussians unless another family is asked for`() throws {
@@ -94,6 +114,7 @@ import Testing
         ("preset", "fast"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
         ("diffusion_steps", "0"), ("diffusion_steps", "null"), ("diffusion_sampler", "plms"), ("eta", "-0.1"),
         ("eta", "nan"), ("data_consistency", "none"), ("class_label", "-1"),
+        ("noise", "-1"), ("noise", "101"), ("noise", "nan"), ("noise", "null"), ("noise", "none"),
     ])
     func `a value out of range names the key, the value and what is allowed`(_ key: String, _ value: String) throws {
         var settings = RestorationSettings()

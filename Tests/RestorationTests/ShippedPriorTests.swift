@@ -51,7 +51,7 @@ import Testing
             let error = try #require(throws: RestorationError.self) {
                 try TrainedPrior(WeightsLocation("\(folder)/natural-images.h5"), precision: .f32)
             }
-            #expect(error.code == .unavailable)
+            #expect(error.code == .weightsNotFound)
             #expect(error.message.contains(folder))
             #expect(error.remedy?.contains("install") == true && error.remedy?.contains("dip-dkp") == true)
         }

@@ -66,6 +66,13 @@ void dkp_weighted_gram(const dkp_degradation_shape *_Nonnull shape, const float 
 void dkp_symmetric_product(ptrdiff_t count, const double *_Nonnull matrix, const double *_Nonnull input,
                            double *_Nonnull output);
 
+// MARK: Statistics
+
+/// The covariance [columns][columns] of `rows` samples [rows][columns], whose mean is taken off them in place.
+void dkp_covariance(double *_Nonnull values, ptrdiff_t rows, ptrdiff_t columns, double *_Nonnull covariance);
+/// The eigenvalues of a symmetric matrix [count][count], in no order; the matrix is used up.
+void dkp_symmetric_eigenvalues(double *_Nonnull matrix, ptrdiff_t count, double *_Nonnull values);
+
 // MARK: Losses between images
 
 /// Mean of (a - b)^2; `gradient` (may be null) receives 2 (a - b) / count.

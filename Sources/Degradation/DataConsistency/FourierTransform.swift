@@ -75,20 +75,27 @@ final class FourierTransform {
         fftwf_free(plane)
     }
 
+    /// Transforms a plane `[height, width]` and lets `body` read the spectrum `[height, width / 2 + 1]`.
+    func transform(
+        _ values: UnsafeBufferPointer<Float>, _ body: (UnsafeMutableBufferPointer<Complex>) -> Void
+    ) {
+        precondition(values.count == height * width, "a plane of \(values.count) values, expected \(height) x \(width)")
+        _ = UnsafeMutableBufferPointer(start: plane, count: height * width).update(from: values)
+        fftwf_execute(forward)
+        let count = height * (width / 2 + 1)
+        spectrum.withMemoryRebound(to: Complex.self, capacity: count) {
+            body(UnsafeMutableBufferPointer(start: $0, count: count))
+        }
+    }
+
     /// Transforms a plane `[height, width]`, lets `body` change the spectrum `[height, width / 2 + 1]`, and transforms
     /// back, without the factor 1 / (height width).
     func filter(
         _ values: UnsafeMutableBufferPointer<Float>, _ body: (UnsafeMutableBufferPointer<Complex>) -> Void
     ) {
         precondition(values.count == height * width, "a plane of \(values.count) values, expected \(height) x \(width)")
-        let own = UnsafeMutableBufferPointer(start: plane, count: height * width)
-        _ = own.update(from: values)
-        fftwf_execute(forward)
-        let count = height * (width / 2 + 1)
-        spectrum.withMemoryRebound(to: Complex.self, capacity: count) {
-            body(UnsafeMutableBufferPointer(start: $0, count: count))
-        }
+        transform(UnsafeBufferPointer(values), body)
         fftwf_execute(backward)
-        _ = values.update(from: own)
+        _ = values.update(from: UnsafeMutableBufferPointer(start: plane, count: height * width))
     }
 }

@@ -20,6 +20,7 @@ extension DIPDKP {
     public func snapshot() throws -> Snapshot {
         var snapshot = Snapshot()
         snapshot.setAttribute("dip/step", step)
+        snapshot.setAttribute("dip/is_explained", isExplained ? 1 : 0)
         snapshot.setAttribute("dip/adam_step", Int(network.stepCount))
         snapshot.set("dip/input", noise)
         snapshot.set("dip/parameters", Dataset(network.flattened(.values, trainable: true)))
@@ -47,6 +48,7 @@ extension DIPDKP {
         average.lossSum = try snapshot.double("dip/average/loss_sum")
         try best.restore(from: snapshot)
         try estimator.restore(from: snapshot)
+        isExplained = try snapshot.int("dip/is_explained") != 0
         step = try snapshot.int("dip/step")
     }
 }

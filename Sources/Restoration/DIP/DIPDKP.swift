@@ -22,11 +22,17 @@ public final class DIPDKP: RestorationProcess {
     var best: BestOutput
     private var imageGradient: Tensor<Float>
     private var kernelGradient: Tensor<Float>
+    /// The input's noise, squared; 0 where there is none to speak of.
+    private let noiseVariance: Double
 
     /// The steps done.
     public internal(set) var step = 0
     /// The steps to do.
-    public var totalSteps: Int { settings.steps }
+    ///
+    /// Fewer than the settings' once the noise is all that is left to explain: whatever comes after would paint it.
+    public var totalSteps: Int { isExplained ? step : settings.steps }
+    /// Whether the blurred image has come as near to the input as its noise is large.
+    var isExplained = false
 
     /// A process at its beginning.
     ///
@@ -65,8 +71,11 @@ public final class DIPDKP: RestorationProcess {
         try network.setInput(noise)
         self.noise = Dataset(noise)
 
+        let noiseDeviation = settings.noiseDeviation(of: input)
+        noiseVariance = noiseDeviation * noiseDeviation
         estimator = try KernelEstimator(
-            dip.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp)
+            dip.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp, observed: input,
+            noise: noiseDeviation)
         let kernelSize = estimator.prior.kernelSize
         dataTerm = DataTerm(
             observed: input, scale: settings.scale, kernelSize: kernelSize,
@@ -89,11 +98,15 @@ public final class DIPDKP: RestorationProcess {
     /// How many times the best error the averaged outputs' may be; healthy runs stay within a few times.
     private static let divergence = 20.0
 
+    /// From this many times the noise on, outputs are averaged, as the noise is about to be reached.
+    private static let nearlyExplained = 1.3
+
     /// One step of Algorithm 2.
     public func advance() throws -> StepRecord {
         try network.forward()
         if estimator.isSearching && step % settings.stepsPerSample == 0 {
-            estimator.sample(dataTerm.quadratic(of: network.result), step: step, of: settings.steps)
+            estimator.sample(
+                dataTerm.quadratic(of: network.result), image: network.result, step: step, of: settings.steps)
         }
         let usesSimilarity = Double(step) < settings.similarityShare * Double(settings.steps)
         let losses = dataTerm.evaluate(
@@ -103,11 +116,15 @@ public final class DIPDKP: RestorationProcess {
             estimator.follow(dataGradient: &kernelGradient)
             if (step + 1) % settings.stepsPerKernelUpdate == 0 { estimator.stepNetwork() }
         }
-        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps) {
+        let isNearlyExplained = losses.meanSquaredError < Self.nearlyExplained * noiseVariance
+        if Double(step) >= (1 - settings.averagedShare) * Double(settings.steps)
+            || (isNearlyExplained && settings.averagedShare > 0)
+        {
             average.add(network.result, loss: losses.meanSquaredError)
         }
         best.offer(network.result, kernel, loss: losses.meanSquaredError, step: step)
         defer { step += 1 }
+        isExplained = losses.meanSquaredError < noiseVariance
         // Gradients that are not finite would only spoil the parameters as well.
         if losses.total.isFinite {
             try network.backward(imageGradient)
@@ -124,7 +141,7 @@ public final class DIPDKP: RestorationProcess {
     public func estimate() throws -> RestorationEstimate {
         let image: Tensor<Float>
         // Asked so that a loss that is not a number counts as divergence.
-        var isSound = true
+        var isSound = step == 0 || best.loss.isFinite
         if let mean = average.image {
             image = mean
             isSound = average.lossSum / Double(average.count) <= Self.divergence * best.loss
@@ -133,7 +150,9 @@ public final class DIPDKP: RestorationProcess {
             image = network.result
         }
         if isSound, image.isFinite, kernel.isFinite {
-            return RestorationEstimate(image: image, kernel: kernel, kernelCategory: estimator.category)
+            return RestorationEstimate(
+                image: image, kernel: kernel, kernelCategory: estimator.category,
+                kernelConfidence: estimator.confidence)
         }
         guard best.loss.isFinite else {
             throw RestorationError(
@@ -142,6 +161,7 @@ public final class DIPDKP: RestorationProcess {
         }
         return RestorationEstimate(
             image: best.image, kernel: best.kernel, kernelCategory: estimator.category,
+            kernelConfidence: estimator.confidence,
             note: "the image network diverged after step \(best.step + 1): the result is that step's output")
     }
 }

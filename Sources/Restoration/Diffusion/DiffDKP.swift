@@ -149,6 +149,7 @@ public final class DiffDKP: RestorationProcess {
         let image = finished ?? canvas.image(of: noisy).map { 0.5 * ($0 + 1) }
         let clipped = image.map { min(max($0, 0), 1) }
         return RestorationEstimate(
-            image: isGray ? clipped.channelMean() : clipped, kernel: kernel, kernelCategory: estimator.category)
+            image: isGray ? clipped.channelMean() : clipped, kernel: kernel, kernelCategory: estimator.category,
+            kernelConfidence: estimator.confidence)
     }
 }

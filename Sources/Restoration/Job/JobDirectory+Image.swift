@@ -18,7 +18,9 @@ extension JobDirectory {
                 throw RestorationError(
                     .noInput, "\(name): \(copy) is not there", remedy: "start a new job for it")
             }
-            throw RestorationError(.inputOutput, "\(name): \(copy) cannot be read: \(error)")
+            // What is no file will be none the next time either.
+            let code: RestorationError.Code = error.code == .notRegular ? .badInput : .inputOutput
+            throw RestorationError(code, "\(name): \(copy) cannot be read: \(error)")
         } catch let error as ImageError {
             if error.code == .cannotRead || error.code == .notReadable {
                 throw RestorationError(.inputOutput, "\(name): \(copy) cannot be read: \(error.reason)")

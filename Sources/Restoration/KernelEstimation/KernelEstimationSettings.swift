@@ -25,6 +25,19 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
     /// The weight of the squared distance, in pixels, of the network's centre of mass from where it belongs.
     public var centroidWeight = 0.0
 
+    /// The weight, in the chains' target, of the evidence with the image integrated out, a sample's beside a sample's of
+    /// the data: while the chains find how wide the blur is...
+    public var coarseEvidenceWeight = 1.0
+    /// ... and afterwards.
+    public var evidenceWeight = 0.2
+    /// Whether, in the family `auto`, the free kernel leads from ``coarseShare`` to ``choiceShare`` and is kept if the
+    /// evidence is for it; where not, it is followed beside the chains' for the report alone.
+    public var triesFreeKernel = false
+    /// The share of the steps after which the evidence chooses between the chains' kernel and the free one.
+    public var choiceShare = 0.6
+    /// How a kernel bound to no family is found.
+    public var free = FreeKernelSettings()
+
     /// Chains lead, with Gaussians first: the best found.
     public static var standard: KernelEstimationSettings { KernelEstimationSettings() }
 

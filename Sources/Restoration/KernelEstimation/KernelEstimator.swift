@@ -11,15 +11,18 @@ struct KernelEstimator {
     let prior: KernelPrior
     private var network: KernelNetwork
     private var search: KernelSearch
+    private var free: FreeKernelSearch?
+    private var choice: KernelChoice
     private let oracle: Tensor<Float>?
 
     /// An estimator at its beginning.
     /// - Parameters:
     ///   - oracleKernel: the true kernel, used instead of an estimate.
+    ///   - observed: the input, where a free kernel may be looked for, and the standard deviation of its noise.
     ///   - warmsUp: false where the network is about to be overwritten from a checkpoint.
     init(
         _ estimation: KernelEstimationSettings, for settings: RestorationSettings, oracleKernel: Tensor<Float>?,
-        warmsUp: Bool
+        warmsUp: Bool, observed: Tensor<Float>? = nil, noise: Double = 0
     ) throws {
         self.settings = estimation
         let priorSettings =
@@ -38,6 +41,14 @@ struct KernelEstimator {
         oracle = oracleKernel
         network = try KernelNetwork(kernelSize: size, seed: settings.seed)
         search = try KernelSearch(prior: prior, settings: estimation, seed: settings.seed)
+        let family = settings.kernelFamily
+        let isTried = family == .auto && estimation.triesFreeKernel
+        choice = KernelChoice(leader: family == .free || isTried ? .free : .chains, isOpen: isTried)
+        if let observed, oracleKernel == nil, estimation.followsChains, family == .free || family == .auto {
+            free = try FreeKernelSearch(
+                estimation.free, observed: observed, scale: settings.scale, kernelSize: size,
+                centre: prior.settings.centrePosition, noise: noise)
+        }
         if trainsNetwork && warmsUp {
             var stream = RandomStream(seed: settings.seed, name: "kernel_network/warm_up")
             let start = prior.kernel(of: prior.draw(from: &stream))
@@ -48,12 +59,24 @@ struct KernelEstimator {
     /// The kernel that the image is restored with at present, `[n, n]`.
     var kernel: Tensor<Float> {
         if let oracle { return oracle }
+        if choice.leader == .free, let kernel = free?.kernel { return kernel }
         if settings.followsChains, let kernel = search.last?.kernel { return kernel }
         return network.output
     }
 
     /// The kernel's category, where chains tell it.
-    var category: KernelCategory? { oracle == nil && settings.followsChains ? search.last?.category : nil }
+    var category: KernelCategory? {
+        guard oracle == nil, settings.followsChains else { return nil }
+        return choice.leader == .free && free?.kernel != nil ? .free : search.last?.category
+    }
+
+    /// How sure the kernel is, where chains looked for it.
+    var confidence: KernelConfidence? {
+        guard oracle == nil, settings.followsChains, let sample = search.last else { return nil }
+        return KernelConfidence(
+            runnerUp: choice.margin == nil ? nil : choice.leader == .free ? sample.category : .free,
+            margin: choice.margin.map { choice.leader == .free ? $0 : -$0 }, spread: sample.spread)
+    }
 
     /// Whether there is anything to find.
     var isSearching: Bool { oracle == nil }
@@ -68,19 +91,44 @@ struct KernelEstimator {
     /// - Parameters:
     ///   - step: the steps done before this one, which decide on the families that chains move in.
     ///   - steps: the steps to do in all.
-    mutating func sample(_ loss: some KernelLoss, step: Int, of steps: Int) {
-        if Double(step) >= settings.coarseShare * Double(steps) { search.open(to: prior) }
-        let present = loss.loss(of: kernel)
+    mutating func sample(_ loss: some KernelLoss, image: Tensor<Float>? = nil, step: Int, of steps: Int) {
+        let isCoarse = Double(step) < settings.coarseShare * Double(steps)
+        if !isCoarse && free == nil { search.open(to: prior) }
+        let present = kernel
+        let energy = loss.loss(of: present)
         // An image that is not finite tells nothing of the kernel.
-        guard present.isFinite else { return }
-        let variance = settings.imageUncertainty * present / kernel.squaredNorm
-        let sample = search.sample(UncertainImageLoss(loss, variance: variance))
+        guard energy.isFinite else { return }
+        let uncertain = UncertainImageLoss(loss, variance: settings.imageUncertainty * energy / present.squaredNorm)
+        let weight = isCoarse ? settings.coarseEvidenceWeight : settings.evidenceWeight
+        let sample: KernelSample
+        if weight > 0, let witnessed = free?.witnessed(uncertain, energy: energy, weight: weight, near: present) {
+            sample = search.sample(witnessed, noiseVariance: max(energy / Double(loss.count), 1e-12))
+        } else {
+            sample = search.sample(uncertain)
+        }
+        if let image { search(withFree: image, beside: sample.kernel, step: step, of: steps) }
         guard trainsNetwork else { return }
         network.zeroGradients()
         network.backward(sample.guidance(at: network.output).gradient)
         network.adamStep(rate: settings.networkRate)
         network.forward()
         network.zeroGradients()
+    }
+
+    /// Refines the free kernel beside the chains', and has the evidence choose between them.
+    private mutating func search(
+        withFree image: Tensor<Float>, beside kernel: Tensor<Float>, step: Int, of steps: Int
+    ) {
+        guard var free else { return }
+        free.observe(image)
+        if Double(step) >= settings.coarseShare * Double(steps) {
+            free.refine(from: kernel)
+            let isLate = Double(step) >= settings.choiceShare * Double(steps)
+            if let other = free.kernel {
+                choice.weigh(chains: free.score(of: kernel), free: free.score(of: other), settles: isLate)
+            }
+        }
+        self.free = free
     }
 
     /// Adds up what the data say of the kernel network's output.
@@ -108,10 +156,16 @@ struct KernelEstimator {
     func save(to snapshot: inout Snapshot) {
         if !settings.followsChains { network.save(to: &snapshot) }
         search.save(to: &snapshot)
+        guard free != nil else { return }
+        free?.save(to: &snapshot)
+        choice.save(to: &snapshot)
     }
 
     mutating func restore(from snapshot: Snapshot) throws {
         if !settings.followsChains { try network.restore(from: snapshot) }
         try search.restore(from: snapshot, prior: prior)
+        guard free != nil else { return }
+        try free?.restore(from: snapshot)
+        try choice.restore(from: snapshot)
     }
 }

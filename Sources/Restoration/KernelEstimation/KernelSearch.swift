@@ -48,14 +48,15 @@ struct KernelSearch {
         }
     }
 
-    mutating func sample(_ loss: some KernelLoss) -> KernelSample {
+    /// - Parameter noiseVariance: the variance of one residual; nil takes it from the best kernel.
+    mutating func sample(_ loss: some KernelLoss, noiseVariance: Double? = nil) -> KernelSample {
         switch sampler {
         case .independent(var independent):
-            let sample = independent.sample(loss)
+            let sample = independent.sample(loss, noiseVariance: noiseVariance)
             sampler = .independent(independent)
             return sample
         case .metropolis(var metropolis):
-            let sample = metropolis.sample(loss)
+            let sample = metropolis.sample(loss, noiseVariance: noiseVariance)
             sampler = .metropolis(metropolis)
             return sample
         }

@@ -73,7 +73,9 @@ public final class PnPDKP: RestorationProcess {
         }
         self.input = input
         self.restoration = settings
-        self.settings = pnp ?? PnPSettings(settings)
+        var numbers = pnp ?? PnPSettings(settings)
+        numbers.dataDeviation = max(numbers.dataDeviation, settings.noiseDeviation(of: input))
+        self.settings = numbers
         self.prior = prior
         self.oracleKernel = oracleKernel
         searchSteps = oracleKernel == nil ? self.settings.search.steps : 0
@@ -124,7 +126,7 @@ public final class PnPDKP: RestorationProcess {
         step = search.step
         record.phase = "finding the kernel"
         settling.observe(search.kernel, step: step)
-        if settling.isSettled || step == searchSteps {
+        if settling.isSettled || step == search.totalSteps {
             searchSteps = step
             category = search.category
             try beginSplitting(with: search.kernel)

@@ -12,7 +12,7 @@ package import Tensors
 /// method's to judge.
 package struct LevelCorrection {
     /// How often what is left is added.
-    private static let passes = 8
+    private static let passes = 16
     /// The least standard deviation of the smoothing, in pixels of the input: that of the window of SSIM.
     private static let leastDeviation = 1.5
     /// Where less of the window than this counts, the correction fades out.
@@ -32,6 +32,8 @@ package struct LevelCorrection {
     /// The estimate with its levels corrected, and its samples held to [0, 1]. Its kernel stays.
     package func corrected(_ estimate: RestorationEstimate) -> RestorationEstimate {
         let kernel = estimate.kernel
+        // Clipping would hide what is wrong with numbers that are none.
+        guard estimate.image.isFinite, kernel.isFinite else { return estimate }
         let (height, width) = (estimate.image.shape[1], estimate.image.shape[2])
         var degradation = DegradationOperator(scale: scale, kernelSize: kernel.shape[0], height: height, width: width)
         var smoothing = Smoothing(

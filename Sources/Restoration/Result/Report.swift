@@ -28,6 +28,8 @@ public struct Report: Sendable, Codable, Equatable {
     public struct KernelShape: Sendable, Codable, Equatable {
         /// The category that was settled on; nil where the kernel was given or came from a network.
         public var category: KernelCategory?
+        /// How sure the kernel is; nil where that is not known.
+        public var confidence: KernelConfidence?
         /// The standard deviation along the main axis.
         public var majorDeviation: Double
         /// The standard deviation across the main axis.
@@ -40,7 +42,7 @@ public struct Report: Sendable, Codable, Equatable {
         public var centreColumn: Double
 
         enum CodingKeys: String, CodingKey {
-            case category
+            case category, confidence
             case majorDeviation = "major_deviation"
             case minorDeviation = "minor_deviation"
             case angle = "angle_degrees"
@@ -49,9 +51,10 @@ public struct Report: Sendable, Codable, Equatable {
         }
 
         /// The shape of a kernel `[n, n]` of sum 1.
-        init(_ kernel: Tensor<Float>, category: KernelCategory?) {
+        init(_ kernel: Tensor<Float>, category: KernelCategory?, confidence: KernelConfidence?) {
             let moments = KernelMoments(kernel)
             self.category = category
+            self.confidence = confidence
             majorDeviation = max(0, moments.major).squareRoot()
             minorDeviation = max(0, moments.minor).squareRoot()
             angle = moments.angle * 180 / .pi

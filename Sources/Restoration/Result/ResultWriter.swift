@@ -125,8 +125,9 @@ struct ResultWriter {
             ],
             inputSHA256: job.record.inputSHA256, input: describe(input), output: describe(restored),
             kernelSize: estimate.kernel.shape[0],
-            kernel: Report.KernelShape(estimate.kernel, category: estimate.kernelCategory), steps: run.trace.loss.count,
-            seconds: run.runs.reduce(0) { $0 + $1.computeSeconds }, threads: run.threads,
+            kernel: Report.KernelShape(
+                estimate.kernel, category: estimate.kernelCategory, confidence: estimate.kernelConfidence),
+            steps: run.trace.loss.count, seconds: run.runs.reduce(0) { $0 + $1.computeSeconds }, threads: run.threads,
             peakMemoryBytes: run.runs.map(\.peakMemoryBytes).max() ?? 0,
             interruptions: run.runs.dropLast().count { $0.end != .finished },
             resumes: run.runs.count { $0.firstStep > 0 }, created: job.record.created, finished: Date(),

@@ -40,6 +40,11 @@ extension RestorationSettings: Codable {
         try container.encode(scale, forKey: .scale)
         try container.encode(kernel, forKey: .kernel)
         try container.encode(kernelCentre, forKey: .kernelCentre)
+        if let noise {
+            try container.encode(noise, forKey: .noise)
+        } else {
+            try container.encode(Self.estimated, forKey: .noise)
+        }
         try container.encode(steps, forKey: .steps)
         try container.encode(seed, forKey: .seed)
         try container.encode(precision, forKey: .precision)

@@ -92,6 +92,7 @@ extension RestorationSettings {
                 case .scale: String(scale)
                 case .kernel: kernel?.rawValue ?? ""
                 case .kernelCentre: kernelCentre.rawValue
+                case .noise: noise.map { String($0) } ?? Self.estimated
                 case .steps: steps.map(String.init) ?? ""
                 case .seed: String(seed)
                 case .precision: precision.rawValue
@@ -132,6 +133,7 @@ extension RestorationSettings {
         case .scale: Self.store(Int(text).flatMap { [2, 3, 4, 8].contains($0) ? $0 : nil }, in: &scale)
         case .kernel: Self.store(KernelFamily(rawValue: text), in: &kernel)
         case .kernelCentre: Self.store(KernelCentre(rawValue: text), in: &kernelCentre)
+        case .noise: storeNoise(text)
         case .steps: Self.store(Self.whole(text, in: 1...100_000), in: &steps)
         case .seed: Self.store(UInt64(text), in: &seed)
         case .precision: Self.store(Precision(rawValue: text), in: &precision)
@@ -147,6 +149,17 @@ extension RestorationSettings {
         case .dataConsistency: Self.store(DataConsistency(rawValue: text), in: &dataConsistency)
         case .classLabel: Self.store(Self.whole(text, in: 0...1_000_000), in: &classLabel)
         }
+    }
+
+    /// What stands for a value that is estimated from the image.
+    static let estimated = "auto"
+
+    private mutating func storeNoise(_ text: String) -> Bool {
+        if text == Self.estimated {
+            noise = nil
+            return true
+        }
+        return Self.store(Double(text).flatMap { (0...100).contains($0) ? $0 : nil }, in: &noise)
     }
 
     private static func whole(_ text: String, in range: ClosedRange<Int>) -> Int? {

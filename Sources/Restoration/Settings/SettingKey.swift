@@ -8,6 +8,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     case scale
     case kernel
     case kernelCentre = "kernel_centre"
+    case noise
     case steps
     case seed
     case precision
@@ -30,6 +31,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         case .scale: "2, 3, 4 or 8"
         case .kernel: Self.list(KernelFamily.self) + ", or null for the preset's"
         case .kernelCentre: Self.list(KernelCentre.self)
+        case .noise: "auto, or a number from 0 to 100 (of 255)"
         case .steps: "a whole number from 1 to 100000, or null for the preset's"
         case .seed: "a whole number from 0 to 18446744073709551615"
         case .precision: Self.list(RestorationSettings.Precision.self)
