@@ -51,7 +51,9 @@ import Testing
                 settings, channels: which.channels, height: which.side, width: which.side)
             let ratio = Double(estimate) / Double(peak)
             // Of a tiny model the program itself is most, which is counted for the largest.
-            #expect((1...(which.model == nil ? 1.5 : 2.5)).contains(ratio), "estimated \(estimate >> 20) MiB, took \(peak >> 20) MiB")
+            #expect(
+                (1...(which.model == nil ? 1.5 : 2.5)).contains(ratio),
+                "estimated \(estimate >> 20) MiB, took \(peak >> 20) MiB")
         }
     }
 }

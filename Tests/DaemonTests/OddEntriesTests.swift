@@ -149,7 +149,9 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
             for _ in 0..<100 where !told.contains("Permission denied") {
                 let status = try await Programs.captureAside("dkp", ["status", "--state-dir", folder.root.string])
                 #expect(status.status == 0)
-                told = status.output.split(separator: "\n").first { $0.contains("20270101-000000-600") }.map(String.init) ?? ""
+                told =
+                    status.output.split(separator: "\n").first { $0.contains("20270101-000000-600") }.map(String.init)
+                    ?? ""
                 try await Task.sleep(for: .milliseconds(100))
             }
             #expect(told.contains("paused") && told.contains("Permission denied"), "\(told)")

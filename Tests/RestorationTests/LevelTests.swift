@@ -74,7 +74,7 @@ import Testing
             meanSquaredError(model.apply(image: spoiled, kernel: kernel), input),
             meanSquaredError(model.apply(image: estimate.image, kernel: kernel), input)
         )
-        #expect(after < before / 10)
+        #expect(after < before / 5)
         expectClose(
             means(estimate.image, scale: scale), means(truth, scale: scale), absolute: 3.0 / 255)
     }

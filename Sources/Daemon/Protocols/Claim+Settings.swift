@@ -55,7 +55,8 @@ extension Claim {
             let image = try files.status(place.appending(item.name))
             // Settings that were left here by a command that was killed are for another file.
             if try keep(
-                place.appending(name), as: claim.appending(JobFiles.settings), if: { ImageBinding.allows(image, in: $0) })
+                place.appending(name), as: claim.appending(JobFiles.settings),
+                if: { ImageBinding.allows(image, in: $0) })
             {
                 try keepName(name, in: claim.appending(ClaimFiles.side))
             }

@@ -70,7 +70,8 @@ package struct Recovery: Sendable {
             if entry.string.hasPrefix(".") { continue }
             let path = folder.jobs.appending(entry)
             do throws(FileError) {
-                guard let id = JobID(entry.string), let status = try files.status(path), status.kind == .directory else {
+                guard let id = JobID(entry.string), let status = try files.status(path), status.kind == .directory
+                else {
                     warnings.append("\(path.readable): not a job of this daemon; left alone")
                     continue
                 }

@@ -81,7 +81,8 @@ public struct MemoryEstimate {
 
     private func configuration() throws -> UNetConfiguration {
         guard let location = settings.weightsLocation?.installed else {
-            throw RestorationError(.badSettings, "method \(settings.method.rawValue) needs weights", remedy: "set weights")
+            throw RestorationError(
+                .badSettings, "method \(settings.method.rawValue) needs weights", remedy: "set weights")
         }
         _ = try location.verify()
         return try WeightsFile(location.path, group: location.group).configuration
