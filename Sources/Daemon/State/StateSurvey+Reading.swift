@@ -87,7 +87,13 @@ private struct Reader<Files: StateFileSystem> {
     /// A job; nil if its directory is gone again.
     private func job(_ id: JobID) -> StateSurvey.Job? {
         let directory = folder.job(id)
-        guard (try? files.status(directory))??.kind == .directory else { return nil }
+        guard let found = (try? files.status(directory)).flatMap({ $0 }), found.kind == .directory else { return nil }
+        if let owner = (try? files.status(folder.jobs))??.owner, owner != found.owner {
+            let other = UserAccount(found.owner).name
+            return StateSurvey.Job(
+                id: id.description, name: "?", state: .paused,
+                reason: "it belongs to another user, \(other), and so the daemon leaves it alone")
+        }
         let ledger = try? JobLedger.read(from: directory, files)
         let name = ledger?.name ?? DirectoryJobMaker.originalName(of: directory) ?? "?"
         let progress = try? JobJSON.decode(

@@ -14,7 +14,7 @@ public struct MemoryEstimate {
     private static let largestPlan = 1 << 20
 
     /// What the program takes before it has an image: code, libraries, thread pools.
-    private static let programBytes = 128 << 20
+    private static let programBytes = 152 << 20
     /// Copies of a parameter and of its two moments when a checkpoint is written, those of the file's bytes included.
     private static let checkpointCopies = 4
 
