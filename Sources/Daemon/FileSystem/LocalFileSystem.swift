@@ -61,7 +61,8 @@ package struct LocalFileSystem: StateFileSystem {
         guard let model = try status(folder), let own = try status(directory), own.kind == .directory else { return }
         let missing = model.permissions & UInt32(S_IWGRP | S_IWOTH) & ~own.permissions
         if missing == 0 { return }
-        guard directory.withPlatformString({ chmod($0, own.permissions | missing) }) == 0 else {
+        // Without the set-group-ID bit, which the service's RestrictSUIDSGID= lets nobody ask for.
+        guard directory.withPlatformString({ chmod($0, own.permissions & 0o777 | missing) }) == 0 else {
             throw .last("change the mode", directory)
         }
     }

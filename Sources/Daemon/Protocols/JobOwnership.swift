@@ -16,7 +16,8 @@ enum JobOwnership {
         guard let status = try files.status(directory), isOwn(status), status.kind == .directory,
             status.permissions & 0o022 != 0
         else { return }
-        guard directory.withPlatformString({ chmod($0, status.permissions & ~0o022) }) == 0 else {
+        // Without the set-group-ID bit, which the service's RestrictSUIDSGID= lets nobody ask for.
+        guard directory.withPlatformString({ chmod($0, status.permissions & 0o755) }) == 0 else {
             throw .last("change the mode", directory)
         }
     }
