@@ -4,14 +4,4 @@ public enum Software {
     public static let name = "dkpd"
     /// The program's version (semantic versioning).
     public static let version = "0.1.0"
-
-    /// Whether a version comes before this one; false for what is no version.
-    static func isOlder(_ other: String) -> Bool {
-        func numbers(_ version: String) -> [Int]? {
-            let parts = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".").map { Int($0) }
-            return parts.count == 3 ? parts.compactMap { $0 } : nil
-        }
-        guard let found = numbers(other), let own = numbers(version), found.count == own.count else { return false }
-        return found.lexicographicallyPrecedes(own)
-    }
 }

@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import HDF5
 import Imaging
 import Restoration
 import Tensors
@@ -155,19 +156,55 @@ import Testing
         }
     }
 
-    @Test(arguments: [("software_version", "0.0.9"), ("settings", "{}"), ("input_sha256", "another")])
+    @Test(arguments: [("settings", "{}"), ("input_sha256", "another")])
     func `a checkpoint that is not this job's is not continued`(_ attribute: String, _ value: String) throws {
+        let (first, log) = try firstStep(afterChanging: { $0.setAttribute(attribute, value) })
+        #expect(first == 0)
+        #expect(log.contains("cannot be continued"))
+    }
+
+    @Test func `a checkpoint of a version that computed in another way is not continued`() throws {
+        let (first, log) = try firstStep(afterChanging: {
+            $0.setAttribute("software_version", "0.1.0")
+            $0.setAttribute("compatibility", 0)
+        })
+        #expect(first == 0)
+        #expect(log.contains("cannot be continued: it was written by version 0.1.0"))
+    }
+
+    @Test(arguments: ["0.0.9", "999.0.0"])
+    func `a checkpoint of any version that computed in the same way is continued`(_ version: String) throws {
+        let (first, log) = try firstStep(afterChanging: { $0.setAttribute("software_version", version) })
+        #expect(first == 5)
+        #expect(!log.contains("the last digits"))
+    }
+
+    @Test(arguments: [
+        ("precision", AttributeValue.string("f16"), "(f16 before)"),
+        ("instruction_set", .string("vax"), "(vax before)"),
+        ("threads", .int(4711), "(4711 before)"),
+    ])
+    func `work that goes on on another kind of machine says so`(
+        _ attribute: String, _ value: AttributeValue, _ words: String
+    ) throws {
+        let (first, log) = try firstStep(afterChanging: { $0.setAttribute(attribute, value) })
+        #expect(first == 5)
+        #expect(log.contains("warning the work goes on with") && log.contains(words))
+    }
+
+    /// Stops a job at step 5, changes its newest checkpoint, and runs it to its end.
+    /// - Returns: the first step that was done then, and the log.
+    private func firstStep(afterChanging change: (inout Snapshot) -> Void) throws -> (Int?, String) {
         try withTemporaryDirectory { directory in
             let job = try makeJob(in: directory)
             try stop(job, after: 5)
             let store = CheckpointStore(directory: job.path)
             var snapshot = try #require(try store.latest()).snapshot
-            snapshot.setAttribute(attribute, value)
+            change(&snapshot)
             try store.save(snapshot, step: 5)
             var first: Int?
             #expect(try toyWorker(job) { step in first = first ?? step }.run() == .finished)
-            #expect(first == 0)
-            #expect(try text(job.logPath).contains("cannot be continued"))
+            return (first, try text(job.logPath))
         }
     }
 

@@ -5,7 +5,7 @@ import NeuralNetwork
 
 /// What a job goes on from.
 ///
-/// Only checkpoints that do not fit (of another input, of other settings, of an older version, damaged in all generations)
+/// Only checkpoints that do not fit (of another input, of other settings, of a version that computed in another way, damaged in all generations)
 /// make the work begin anew. Whatever else keeps one from being read or resumed is an error: the next checkpoint of work
 /// begun anew would replace those that are there.
 struct Resumption {
@@ -23,6 +23,7 @@ struct Resumption {
             if let obstacle = try header.obstacle(to: latest.snapshot) {
                 notes.append("\(latest.path) cannot be continued: \(obstacle); starting again from the input")
             } else {
+                if let note = try header.machineNote(for: latest.snapshot) { notes.append(note) }
                 snapshot = latest.snapshot
             }
         } catch let error where Self.isMisfit(error) {
