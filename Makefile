@@ -26,7 +26,8 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 6
 TEST := $(SWIFT) test -c release --disable-xctest --disable-testable-imports
 
 SOAK_SUITES := Killed.or.stopped.at.any.instant|Files.dropped.in.any.way|damaged.job.directories
-SOAK_SUITES := $(SOAK_SUITES)|kills.a.worker.that.does.not.listen
+SOAK_SUITES := $(SOAK_SUITES)|kills.a.worker.that.does.not.listen|The.operator.s.commands.killed
+SOAK_SUITES := $(SOAK_SUITES)|Two.other.users.write|Hostile.files.in.front
 
 .PHONY: help setup libraries build demo test test-fast test-systemd soak fuzz format lint bench install deb clean
 

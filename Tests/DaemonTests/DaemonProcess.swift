@@ -85,7 +85,7 @@ final class DaemonProcess {
         let configuration = root.appending("dkpd.yaml")
         try drop(
             """
-            settle_time: 0.2
+            \(settings.contains("settle_time:") ? "" : "settle_time: 0.2")
             \(settings.contains("rescan_interval:") ? "" : "rescan_interval: 0.5")
             retry_delay: 0.1
             \(worker.map { "worker: \($0)" } ?? "")

@@ -300,6 +300,12 @@ final class NotifySocket {
 
     deinit { close(descriptor) }
 
+    /// What has been received since it was last taken.
+    func takeAll() -> String {
+        defer { received = "" }
+        return receive()
+    }
+
     /// All that has been received.
     func receive() -> String {
         var bytes = [UInt8](repeating: 0, count: 4096)

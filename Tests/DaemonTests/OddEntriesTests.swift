@@ -15,14 +15,15 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     var testDescription: String { rawValue }
 
     /// Makes one.
+    /// - Throws: what the system says, where there is a thing of that name.
     func make(_ path: FilePath) throws {
         switch self {
         case .directory:
             try LocalFileSystem().makeDirectory(path)
             try drop("x", path.appending("x"))
-        case .pipe: try #require(mkfifo(path.string, 0o666) == 0)
-        case .link: try #require(symlink("/nowhere/at/all", path.string) == 0)
-        case .socket: try #require(mknod(path.string, S_IFSOCK | 0o666, 0) == 0)
+        case .pipe: guard mkfifo(path.string, 0o666) == 0 else { throw Errno(rawValue: errno) }
+        case .link: guard symlink("/nowhere/at/all", path.string) == 0 else { throw Errno(rawValue: errno) }
+        case .socket: guard mknod(path.string, S_IFSOCK | 0o666, 0) == 0 else { throw Errno(rawValue: errno) }
         }
     }
 }

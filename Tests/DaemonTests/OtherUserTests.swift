@@ -100,7 +100,7 @@ struct `Files of other users` {
 }
 
 /// Starting programs as another user.
-private enum OtherUsers {
+enum OtherUsers {
     static let user: uid_t = 65_534
     static let launcher = ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
 

@@ -140,11 +140,14 @@ func text(_ path: FilePath) throws -> String {
 }
 
 /// Writes a file as a stranger would: opened, written, closed.
-func drop(_ text: String, _ path: FilePath) throws {
+func drop(_ text: String, _ path: FilePath) throws { try drop(Array(text.utf8), path) }
+
+/// The same with any bytes.
+func drop(_ bytes: [UInt8], _ path: FilePath) throws {
     // Not through a URL: a name need not be text.
     let file = try FileDescriptor.open(
         path, .writeOnly, options: [.create, .truncate], permissions: FilePermissions(rawValue: 0o666))
-    try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    try file.closeAfter { _ = try file.writeAll(bytes) }
 }
 
 /// Waits until something holds; the limit only ends a test that hangs, it says nothing about speed.

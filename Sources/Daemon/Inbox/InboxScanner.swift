@@ -29,6 +29,9 @@ package struct InboxScanner {
     /// The sub-folders that the last listing found.
     package private(set) var folders: Set<FilePath.Component> = []
 
+    /// Of so many files the settings are asked for by name, of more the directory is listed.
+    private static let fewItems = 8
+
     /// What was taken is forgotten when it is more than this.
     private static let maximumTaken = 20_000
 
@@ -58,6 +61,7 @@ package struct InboxScanner {
         var look = Look(closed: closed, writing: writing, now: now)
         let names = try files.entries(inbox)
         var present = Set(names.map { InboxItem($0) })
+        look.settings = SideFile.Listing(names)
         for name in names where InboxRules.kind(of: name) == .work {
             examine(InboxItem(name), in: inbox, &look)
         }
@@ -82,6 +86,7 @@ package struct InboxScanner {
                 let isWhole = items.contains { SideFile.folderNames.contains($0.name) }
                 _ = examine(folder, only: isWhole ? nil : items.map(\.name), &look)
             } else {
+                look.settings = items.count > Self.fewItems ? SideFile.Listing(try files.entries(inbox)) : nil
                 for item in items where InboxRules.kind(of: item.name) == .work { examine(item, in: inbox, &look) }
             }
         }
@@ -104,6 +109,8 @@ package struct InboxScanner {
         var ready: [(item: InboxItem, arrived: Int64)] = []
         var isWaiting = false
         var folders: Set<FilePath.Component> = []
+        /// The settings in the directory that is looked at, where it was listed.
+        var settings: SideFile.Listing?
 
         init(closed: Set<InboxItem>, writing: Set<InboxItem>, now: ContinuousClock.Instant) {
             self.closed = closed
@@ -148,6 +155,7 @@ package struct InboxScanner {
         do throws(FileError) {
             let held = try HeldFolder(inbox.appending(folder))
             let present = try files.entries(held.path)
+            look.settings = SideFile.Listing(present)
             let work = (names ?? present).filter { InboxRules.kind(of: $0) == .work }
             if !work.isEmpty, try hasSettings(folder, held.path, &look) {
                 // Whoever made it may not have given its group the right to write.
@@ -223,7 +231,8 @@ package struct InboxScanner {
     private mutating func hasWholeSettings(
         _ item: InboxItem, in directory: FilePath, _ look: Look
     ) throws(FileError) -> Bool {
-        guard case .one(let name) = try SideFile.choose(for: item, in: directory, files) else { return true }
+        guard case .one(let name) = try SideFile.choose(for: item, in: directory, files, among: look.settings)
+        else { return true }
         let side = InboxItem(name, in: item.folder)
         let path = directory.appending(name)
         guard let status = try files.status(path), status.kind == .regular else { return true }

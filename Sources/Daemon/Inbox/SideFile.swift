@@ -32,12 +32,9 @@ package enum SideFile {
     /// The image's name, or stem, that a file of settings is called after; nil for other files.
     package static func base(of settings: FilePath.Component) -> FilePath.Component? {
         let bytes = bytes(of: settings)
-        for length in [5, 4] where bytes.count > length {
-            if endings.contains(String(decoding: bytes.suffix(length), as: UTF8.self)) {
-                return name(Array(bytes.dropLast(length)), "")
-            }
-        }
-        return nil
+        guard let dot = bytes.lastIndex(of: UInt8(ascii: ".")), dot > 0 else { return nil }
+        let ending = String(decoding: bytes[dot...], as: UTF8.self).lowercased()
+        return plainEndings.contains(ending) ? name(Array(bytes[..<dot]), "") : nil
     }
 
     /// What is before the ending of an image's name, as a name; nil if it has none, or if what is before is called as an
@@ -46,11 +43,32 @@ package enum SideFile {
         stem(of: image).flatMap { name($0, "") }
     }
 
+    /// The files of settings in a directory by what they are called after: for many images, where asking the file system
+    /// for every name that each may have would take long.
+    package struct Listing: Sendable {
+        private let names: [FilePath.Component: [FilePath.Component]]
+
+        /// - Parameter entries: the directory's.
+        package init(_ entries: [FilePath.Component]) {
+            let settings = entries.filter { InboxRules.kind(of: $0) == .settings }
+            names = Dictionary(grouping: settings.filter { base(of: $0) != nil }) { base(of: $0) ?? $0 }
+        }
+
+        /// What there is of the names that one image's settings may have.
+        fileprivate func names(
+            of image: FilePath.Component
+        ) -> (whole: [FilePath.Component], stem: [FilePath.Component]) {
+            (names[image] ?? [], stemName(of: image).flatMap { names[$0] } ?? [])
+        }
+    }
+
     /// Which of the files beside an image are its settings.
+    ///
+    /// - Parameter listing: of `place`, where it has been listed just now.
     package static func choose(
-        for item: InboxItem, in place: FilePath, _ files: some StateFileSystem
+        for item: InboxItem, in place: FilePath, _ files: some StateFileSystem, among listing: Listing? = nil
     ) throws(FileError) -> Choice {
-        let (whole, stem) = names(of: item.name)
+        let (whole, stem) = listing?.names(of: item.name) ?? names(of: item.name)
         let shared = item.folder == nil ? [] : folderNames
         var found: [(name: FilePath.Component, kind: FileStatus.Kind)] = []
         for name in whole + stem where !shared.contains(name) {
@@ -95,11 +113,14 @@ package enum SideFile {
     }
 
     /// ".yaml" and ".yml", each in every mixture of small letters and capitals, the usual ones first.
-    private static let endings: [String] = ["yaml", "yml"].flatMap { ending in
-        ending.reduce(["."]) { texts, letter in
-            texts.map { $0 + String(letter) } + texts.map { $0 + letter.uppercased() }
+    private static let endings: [String] = plainEndings.flatMap { ending in
+        ending.reduce([""]) { texts, letter in
+            let capital = letter.uppercased()
+            return texts.map { $0 + String(letter) } + (capital == String(letter) ? [] : texts.map { $0 + capital })
         }
     }
+
+    private static let plainEndings = [".yaml", ".yml"]
 
     private static let imageEndings = ["png", "jpg", "jpeg", "tif", "tiff"]
 
