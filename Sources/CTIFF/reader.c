@@ -1,31 +1,9 @@
-#include "CTIFF.h"
+#include "reader.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <tiffio.h>
-
-enum { kept_warnings = 8, message_size = 256, maximum_samples = 8, maximum_pages = 64 };
-
-struct dkp_tiff_reader {
-    TIFF *tiff;
-    const uint8_t *bytes;
-    size_t count;
-    size_t position;
-    size_t memory;
-    dkp_tiff_layout layout;
-    uint16_t samples;
-    int alpha_sample;
-    int is_premultiplied;
-    int is_inverted;
-    int is_separate;
-    int warning_count;
-    char warnings[kept_warnings][message_size];
-    char message[message_size];
-    const char *remedy;
-};
 
 // MARK: The library's callbacks
 
@@ -108,10 +86,7 @@ static dkp_tiff_status open_tiff(dkp_tiff_reader *reader) {
     return reader->tiff ? DKP_TIFF_OK : DKP_TIFF_CORRUPT;
 }
 
-static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *remedy, const char *format, ...) {
+dkp_tiff_status dkp_tiff_refuse(dkp_tiff_reader *reader, const char *remedy, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reader->message, message_size, format, arguments);
@@ -120,11 +95,9 @@ static dkp_tiff_status refuse(dkp_tiff_reader *reader, const char *remedy, const
     return DKP_TIFF_UNSUPPORTED;
 }
 
-static const char develop[] = "develop it first (darktable-cli IN OUT.tif)";
 static const char to_integers[] = "convert it to 16 bits (magick IN.tif -depth 16 OUT.png)";
 static const char to_rgb[] = "convert it to RGB (magick IN.tif -colorspace sRGB -type TrueColor OUT.png)";
 static const char uncompressed[] = "write it again without compression (tiffcp -c none IN.tif OUT.tif)";
-static const char whole_image[] = "give the whole image in a file of its own";
 
 static void warn(dkp_tiff_reader *reader, const char *text) {
     if (reader->warning_count < kept_warnings)
@@ -160,19 +133,20 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric))
         photometric = samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     if (photometric == PHOTOMETRIC_CFA || photometric == 34892 /* linear raw */)
-        return refuse(reader, develop, "it holds what a camera's sensor saw");
-    if (format == SAMPLEFORMAT_IEEEFP) return refuse(reader, to_integers, "its samples are floating-point numbers");
+        return dkp_tiff_refuse(reader, DKP_TIFF_DEVELOP, "it holds what a camera's sensor saw");
+    if (format == SAMPLEFORMAT_IEEEFP)
+        return dkp_tiff_refuse(reader, to_integers, "its samples are floating-point numbers");
     if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
-        return refuse(reader, to_integers, "its samples are of format %d, not unsigned numbers", format);
+        return dkp_tiff_refuse(reader, to_integers, "its samples are of format %d, not unsigned numbers", format);
     if (!is_known(compression))
-        return refuse(reader, uncompressed, "its compression, %d, is not one that is read", compression);
-    if (photometric == PHOTOMETRIC_PALETTE) return refuse(reader, to_rgb, "its colours come from a palette");
+        return dkp_tiff_refuse(reader, uncompressed, "its compression, %d, is not one that is read", compression);
+    if (photometric == PHOTOMETRIC_PALETTE) return dkp_tiff_refuse(reader, to_rgb, "its colours come from a palette");
     // Scans in black and white, and other grays of few levels.
     const int is_packed_gray = samples == 1 && (bits == 1 || bits == 2 || bits == 4);
     if (bits != 8 && bits != 16 && !is_packed_gray)
-        return refuse(reader, to_integers, "its samples have %d bits, not 8 or 16", bits);
+        return dkp_tiff_refuse(reader, to_integers, "its samples have %d bits, not 8 or 16", bits);
     if (samples < 1 || samples > maximum_samples)
-        return refuse(reader, to_rgb, "its pixels have %d samples", samples);
+        return dkp_tiff_refuse(reader, to_rgb, "its pixels have %d samples", samples);
 
     switch (photometric) {
     case PHOTOMETRIC_MINISBLACK: reader->layout.channels = 1; break;
@@ -183,15 +157,15 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     case PHOTOMETRIC_RGB: reader->layout.channels = 3; break;
     case PHOTOMETRIC_YCBCR:
         if (compression != COMPRESSION_JPEG || planar != PLANARCONFIG_CONTIG || samples != 3)
-            return refuse(reader, to_rgb, "its colours are YCbCr outside of JPEG compression");
+            return dkp_tiff_refuse(reader, to_rgb, "its colours are YCbCr outside of JPEG compression");
         TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         reader->layout.channels = 3;
         break;
-    case PHOTOMETRIC_SEPARATED: return refuse(reader, to_rgb, "its colours are CMYK");
-    default: return refuse(reader, to_rgb, "its colours are of kind %d, neither gray nor RGB", photometric);
+    case PHOTOMETRIC_SEPARATED: return dkp_tiff_refuse(reader, to_rgb, "its colours are CMYK");
+    default: return dkp_tiff_refuse(reader, to_rgb, "its colours are of kind %d, neither gray nor RGB", photometric);
     }
     if (samples < reader->layout.channels)
-        return refuse(reader, to_rgb, "its pixels have %d samples, too few for RGB", samples);
+        return dkp_tiff_refuse(reader, to_rgb, "its pixels have %d samples, too few for RGB", samples);
 
     uint16_t extra_count = 0, *extra = NULL;
     TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra_count, &extra);
@@ -210,52 +184,6 @@ static dkp_tiff_status read_kind(dkp_tiff_reader *reader) {
     return DKP_TIFF_OK;
 }
 
-/// Whether the present page is marked as a smaller version of another image.
-static int is_reduced(TIFF *tiff) {
-    uint32_t kind = 0;
-    uint16_t old_kind = 0;
-    if (TIFFGetField(tiff, TIFFTAG_SUBFILETYPE, &kind)) return (kind & FILETYPE_REDUCEDIMAGE) != 0;
-    return TIFFGetField(tiff, TIFFTAG_OSUBFILETYPE, &old_kind) && old_kind == OFILETYPE_REDUCEDIMAGE;
-}
-
-/// Whether a later page is a whole image. Leaves the first page as the present one.
-static int has_whole_page(dkp_tiff_reader *reader) {
-    int found = 0;
-    for (int page = 1; page < maximum_pages && !found && TIFFReadDirectory(reader->tiff); page++)
-        found = !is_reduced(reader->tiff);
-    TIFFSetDirectory(reader->tiff, 0);
-    // What is wrong with pages that nobody asked for is no matter.
-    reader->message[0] = 0;
-    return found;
-}
-
-/// Refuses a preview where the image itself is elsewhere in the file: the usual form of a camera's raw files.
-static dkp_tiff_status check_whole(dkp_tiff_reader *reader) {
-    TIFF *tiff = reader->tiff;
-    const uint8_t *version = NULL;
-    uint16_t count = 0;
-    toff_t *places = NULL;
-    char *maker = NULL;
-    if (TIFFGetField(tiff, TIFFTAG_DNGVERSION, &version)) return refuse(reader, develop, "a camera raw file, DNG");
-    if (reader->count > 10 && reader->bytes[8] == 'C' && reader->bytes[9] == 'R')
-        return refuse(reader, develop, "a camera raw file, CR2");
-    if (!is_reduced(tiff)) return DKP_TIFF_OK;
-    if (!TIFFGetField(tiff, TIFFTAG_MAKE, &maker)) maker = NULL;
-    if (TIFFGetField(tiff, TIFFTAG_SUBIFD, &count, &places) && count > 0) {
-        static const char *const makers[][2] = {{"NIKON", "NEF"}, {"SONY", "ARW"}, {"PENTAX", "PEF"},
-                                                {"RICOH", "PEF"}, {"SAMSUNG", "SRW"}, {"Hasselblad", "3FR"}};
-        for (size_t index = 0; maker && index < sizeof makers / sizeof *makers; index++)
-            if (strncmp(maker, makers[index][0], strlen(makers[index][0])) == 0)
-                return refuse(reader, develop, "a camera raw file, %s", makers[index][1]);
-        return refuse(
-            reader, maker ? develop : whole_image,
-            "its first page is a reduced image, the whole one lies in a sub-directory");
-    }
-    if (has_whole_page(reader))
-        return refuse(reader, whole_image, "its first page is a reduced image, the whole one is on a later page");
-    return DKP_TIFF_OK;
-}
-
 dkp_tiff_status dkp_tiff_reader_read_layout(dkp_tiff_reader *reader, dkp_tiff_layout *layout) {
     dkp_tiff_status status = open_tiff(reader);
     if (status != DKP_TIFF_OK) return status;
@@ -265,7 +193,7 @@ dkp_tiff_status dkp_tiff_reader_read_layout(dkp_tiff_reader *reader, dkp_tiff_la
         snprintf(reader->message, message_size, "it has no size");
         return DKP_TIFF_CORRUPT;
     }
-    status = check_whole(reader);
+    status = dkp_tiff_check_whole(reader);
     if (status == DKP_TIFF_OK) status = read_kind(reader);
     if (status != DKP_TIFF_OK) return status;
     uint16_t orientation = ORIENTATION_TOPLEFT, unit = RESUNIT_INCH;
