@@ -111,6 +111,15 @@ final class DaemonProcess {
     /// What all daemons of this test have logged.
     var log: String { (try? text(root.appending("dkpd.log"))) ?? "" }
 
+    /// The end of that, where it is too long to look at as a whole.
+    var lastWords: String {
+        guard let file = FileHandle(forReadingAtPath: root.appending("dkpd.log").string),
+            let size = try? file.seekToEnd(), (try? file.seek(toOffset: size - min(size, 3000))) != nil,
+            let bytes = try? file.readToEnd()
+        else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// The names in one of its folders, none if it is not there yet.
     func list(_ folder: String) -> [String] { (try? names(state.appending(folder))) ?? [] }
 
@@ -142,7 +151,7 @@ final class DaemonProcess {
         kill(process.processIdentifier, SIGTERM)
         try await wait(for: "the daemon to stop; its log: \(log)") { !process.isRunning }
         if process.terminationStatus != 0 {
-            Issue.record("the daemon ended badly, with \(process.terminationStatus): \(log)")
+            Issue.record("the daemon ended badly, with \(process.terminationStatus): \(lastWords)")
         }
         return (process.terminationStatus, ContinuousClock.now - start)
     }

@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import Synchronization
 import SystemPackage
@@ -39,8 +38,7 @@ package final class InboxWatcher: Sendable {
     private let directory: FilePath
     private let descriptor: CInt
     private let root: CInt
-    /// Dispatch sources may be used from any thread; only the declaration does not say so.
-    private nonisolated(unsafe) let source: any DispatchSourceRead
+    private let watch = Mutex<DescriptorWatch?>(nil)
 
     /// More names than this are given up for a listing.
     private static let maximumNames = 65_536
@@ -65,15 +63,22 @@ package final class InboxWatcher: Sendable {
         self.bell = bell
         self.directory = directory
         self.descriptor = descriptor
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor)
-        self.source = source
-        source.setEventHandler { [weak self] in self?.receive() }
-        // The descriptor belongs to the source, which closes it when it needs it no more.
-        source.setCancelHandler { close(descriptor) }
-        source.activate()
+        do {
+            // The descriptor belongs to the watch, which closes it when it needs it no more.
+            let watch = try DescriptorWatch(
+                descriptor,
+                onReadable: { [weak self] in
+                    self?.receive()
+                    return self != nil
+                }, onEnd: { close(descriptor) })
+            self.watch.withLock { $0 = watch }
+        } catch {
+            close(descriptor)
+            throw Self.failure(FileError(error, operation: "watch", path: directory))
+        }
     }
 
-    deinit { source.cancel() }
+    deinit { watch.withLock { $0?.end() } }
 
     /// What has happened since the last call, up to now.
     package func takeNews() -> News {

@@ -1,7 +1,7 @@
 import CLinux
-import Dispatch
 import Glibc
 import Restoration
+import Synchronization
 import SystemPackage
 
 /// What a worker prints, on its way into the job's log.
@@ -20,12 +20,30 @@ import SystemPackage
 /// own log would not cut what a library prints. What the worker says of its work itself goes into the file by its own
 /// hand, bounded by the same rule.
 final class WorkerOutput: Sendable {
-    /// Only used on the queue.
-    private let log: BoundedLog
-    private let reader: CInt
-    private let queue = DispatchQueue(label: "worker-output")
-    /// Dispatch sources may be used from any thread; only the declaration does not say so.
-    private nonisolated(unsafe) let source: any DispatchSourceRead
+    /// Only used on the thread that empties the pipe.
+    private final class Pipe: Sendable {
+        let log: BoundedLog
+        let reader: CInt
+
+        init(_ log: consuming BoundedLog, reader: CInt) {
+            self.log = log
+            self.reader = reader
+        }
+
+        /// Moves a piece from the pipe into the log.
+        /// - Returns: how many bytes; 0 at the end, when nobody can write any more, and a negative number where there is
+        ///   nothing for now.
+        func take() -> Int {
+            var bytes = [UInt8](repeating: 0, count: WorkerOutput.chunk)
+            let count = read(reader, &bytes, bytes.count)
+            // A full disk: dropped.
+            if count > 0 { try? log.write(bytes[..<count]) }
+            return count
+        }
+    }
+
+    private let watch: DescriptorWatch
+    private let reading: Reading
 
     /// How much the pipe may hold, in bytes, where the system lets it.
     private static let capacity = 1 << 20
@@ -45,47 +63,64 @@ final class WorkerOutput: Sendable {
             close(ends[0])
             throw error
         }
-        return (WorkerOutput(bounded, reader: ends[0]), FileDescriptor(rawValue: end))
+        do {
+            return (try WorkerOutput(bounded, reader: ends[0]), FileDescriptor(rawValue: end))
+        } catch {
+            close(ends[0])
+            close(end)
+            throw FileError(error, operation: "read a pipe for", path: log)
+        }
     }
 
-    private init(_ log: consuming BoundedLog, reader: CInt) {
-        self.log = log
-        self.reader = reader
-        let source = DispatchSource.makeReadSource(fileDescriptor: reader, queue: queue)
-        self.source = source
-        source.setEventHandler { [weak self] in self?.take() }
-        // The descriptor belongs to the source, which closes it when it needs it no more.
-        source.setCancelHandler { close(reader) }
-        source.activate()
+    private init(_ log: consuming BoundedLog, reader: CInt) throws(Errno) {
+        let pipe = Pipe(log, reader: reader)
+        let reading = Reading()
+        self.reading = reading
+        watch = try DescriptorWatch(
+            reader,
+            onReadable: { pipe.take() != 0 },
+            onEnd: {
+                for _ in 0...(2 * Self.capacity / Self.chunk) { if pipe.take() <= 0 { break } }
+                close(pipe.reader)
+                reading.end()
+            })
     }
-
-    deinit { source.cancel() }
 
     /// Writes what is in the pipe now into the log: to be called when the worker is over. A process that it left behind is
     /// heard no more.
     func finish() async {
         await withCheckedContinuation { continuation in
-            queue.async { [self] in
-                for _ in 0...(2 * Self.capacity / Self.chunk) where !source.isCancelled { if !take() { break } }
-                source.cancel()
-                continuation.resume()
-            }
+            reading.wait(continuation)
+            watch.end()
         }
     }
+}
 
-    /// Moves a piece from the pipe into the log.
-    /// - Returns: whether there was one.
-    @discardableResult
-    private func take() -> Bool {
-        var bytes = [UInt8](repeating: 0, count: Self.chunk)
-        let count = read(reader, &bytes, bytes.count)
-        guard count > 0 else {
-            // The end: nobody can write any more, and there is nothing to wait for.
-            if count == 0 { source.cancel() }
+/// Whether a pipe is still read, for its thread and for whoever waits for its end.
+private final class Reading: Sendable {
+    private enum State {
+        case open
+        case awaited(CheckedContinuation<Void, Never>)
+        case over
+    }
+
+    private let state = Mutex(State.open)
+
+    func end() {
+        let before = state.withLock { state in
+            defer { state = .over }
+            return state
+        }
+        if case .awaited(let continuation) = before { continuation.resume() }
+    }
+
+    /// Resumes when the pipe is read no more; for one caller.
+    func wait(_ continuation: CheckedContinuation<Void, Never>) {
+        let isOver = state.withLock { state in
+            if case .over = state { return true }
+            state = .awaited(continuation)
             return false
         }
-        // A full disk: dropped.
-        try? log.write(bytes[..<count])
-        return true
+        if isOver { continuation.resume() }
     }
 }

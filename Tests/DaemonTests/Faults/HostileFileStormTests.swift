@@ -50,12 +50,12 @@ import Testing
                 guard daemon.isRunning else { break }
             }
             try drop("scale: 2", holiday.appending("dkp.yaml"))
-            try await wait(for: "every image's end: \(daemon.log.suffix(3000))", limit: .seconds(3000)) {
+            try await wait(for: "every image's end: \(daemon.lastWords)", limit: .seconds(3000)) {
                 !daemon.isRunning
                     || daemon.list("outbox").count + daemon.list("rejected").count >= count
                         && daemon.list("jobs").isEmpty
             }
-            #expect(daemon.isRunning, "it ended: \(daemon.log.suffix(3000))")
+            #expect(daemon.isRunning, "it ended: \(daemon.lastWords)")
             for words in [["status"], ["status", "--json"]] {
                 let end = try await Programs.captureAside("dkp", words + ["--state-dir", folder.root.string])
                 #expect(end.status == 0, "\(end.errors)")
@@ -98,7 +98,7 @@ import Testing
             }
             let daemon = try DaemonProcess(root, worker: worker, settings: "workers: 2\nattempts: 100")
             let expected = Set((1...images).map { "image\($0)" })
-            try await wait(for: "\(images) images: \(daemon.log.suffix(3000))", limit: .seconds(3000)) {
+            try await wait(for: "\(images) images: \(daemon.lastWords)", limit: .seconds(3000)) {
                 expected.isSubset(of: daemon.list("outbox"))
             }
             let found = daemon.list("outbox").filter { $0.hasPrefix("image") }

@@ -63,13 +63,13 @@ struct `Two other users write at once` {
                 kills += 1
             }
             let daemon = try start()
-            try await wait(for: "\(2 * count) results: \(daemon.log.suffix(3000))", limit: .seconds(3000)) {
+            try await wait(for: "\(2 * count) results: \(daemon.lastWords)", limit: .seconds(3000)) {
                 daemon.list("outbox").count + daemon.list("rejected").count >= 2 * count
                     && daemon.list("jobs").isEmpty && daemon.list("inbox").isEmpty
             }
             let expected = Set((1...count).flatMap { ["u0x\($0)", "u65533x\($0)"] })
             let found = daemon.list("outbox")
-            #expect(Set(found) == expected, "\(daemon.log.suffix(3000))")
+            #expect(Set(found) == expected, "\(daemon.lastWords)")
             let broken = try found.count { name in
                 let image = folder.outbox.appending(name).appending("restored.png")
                 return try !text(image).hasSuffix("whole\n")
