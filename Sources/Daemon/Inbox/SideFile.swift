@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Glibc
 import Restoration
 import SystemPackage
@@ -48,7 +50,7 @@ package enum SideFile {
 
     /// Which of the files beside an image are its settings.
     package static func choose(
-        for item: InboxItem, in place: FilePath, _ files: some StateFileSystem
+        for item: InboxItem, in place: FilePath, _ files: some FileSystem
     ) throws(FileError) -> Choice {
         let (whole, stem) = names(of: item.name)
         let shared = item.folder == nil ? [] : folderNames
@@ -80,7 +82,7 @@ package enum SideFile {
 
     /// A sub-folder's settings.
     package static func chooseShared(
-        in folder: FilePath, _ files: some StateFileSystem
+        in folder: FilePath, _ files: some FileSystem
     ) throws(FileError) -> Choice {
         var found: [FilePath.Component] = []
         for name in folderNames {

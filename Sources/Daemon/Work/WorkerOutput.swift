@@ -1,5 +1,6 @@
 import CLinux
 import Dispatch
+import Files
 import Glibc
 import Restoration
 import SystemPackage
@@ -33,7 +34,7 @@ final class WorkerOutput: Sendable {
 
     /// Opens a job's log for what a worker will print.
     /// - Returns: the log's writer, and the worker's end of the pipe, which is the caller's to close.
-    /// - Throws: `FileSystemError` of the log, ``FileError`` of the pipe.
+    /// - Throws: `FileError` of the log, ``FileError`` of the pipe.
     static func open(_ log: FilePath) throws -> (output: WorkerOutput, end: FileDescriptor) {
         let bounded = try BoundedLog(appendingTo: log.string)
         var ends: [CInt] = [-1, -1]
