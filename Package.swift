@@ -88,30 +88,34 @@ let package = Package(
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
 
         // Arrays, files, images.
+        library("Failures", []),
+        library("Files", ["Failures", "CLibCrypto", "CLinux", system]),
         library("Tensors", []),
-        library("HDF5", ["CHDF5"]),
-        library("Checkpointing", ["HDF5", "Tensors", "CLibCrypto"]),
-        library("Imaging", ["Tensors", "CPNG", "CJPEG", "CTIFF"]),
-        library("YAML", []),
+        library("HDF5", ["CHDF5", "Failures"]),
+        library("Checkpointing", ["Failures", "Files", "HDF5", "Tensors", system]),
+        library("Imaging", ["Failures", "Files", "Tensors", "CPNG", "CJPEG", "CTIFF", system]),
+        library("YAML", ["Failures"]),
 
         // Numerics.
-        library("NeuralNetwork", ["Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
+        library("NeuralNetwork", ["Failures", "Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
         library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
-        library("Diffusion", ["Tensors", "NeuralNetwork", "HDF5"]),
-        library("Degradation", ["Tensors", "CFFTW", "CImagingKernels"]),
-        library("KernelPrior", ["Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
+        library("Diffusion", ["Failures", "Tensors", "NeuralNetwork", "HDF5"]),
+        library("Degradation", ["Failures", "Tensors", "CFFTW", "CImagingKernels"]),
+        library(
+            "KernelPrior",
+            ["Failures", "Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
-                "KernelPrior", "Checkpointing", "CParallel", "YAML",
+                "KernelPrior", "Checkpointing", "CParallel", "Failures", "Files", "YAML", system,
             ]),
         library(
             "Daemon",
             [
-                "Restoration", "Imaging", "CLinux", "CSystemd", "YAML", logging, system,
+                "Restoration", "Imaging", "CLinux", "CSystemd", "Failures", "Files", "YAML", logging, system,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -120,11 +124,12 @@ let package = Package(
         .executableTarget(
             name: "dkp",
             dependencies: [
-                "Daemon", "Restoration", "Imaging", "KernelPrior", "HDF5", "CParallel", argumentParser, system,
+                "Daemon", "Restoration", "Imaging", "KernelPrior", "HDF5", "CParallel", "Failures", "Files", argumentParser,
+                system,
             ],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
-            name: "dkpd", dependencies: ["Daemon", "Restoration", argumentParser, logging, system],
+            name: "dkpd", dependencies: ["Daemon", "Restoration", "Failures", argumentParser, logging, system],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
 
         // What `make bench` measures the engine with; installed nowhere.
@@ -146,6 +151,7 @@ let package = Package(
         tests("ImagingTests", ["Imaging", "HDF5", "Tensors", "CTestImages"]),
         tests("YAMLTests", ["YAML", "Tensors", .product(name: "Yams", package: "Yams")]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
+        tests("FilesTests", ["Failures", "Files", system]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "CHDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "CNeuralKernels", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
@@ -153,11 +159,14 @@ let package = Package(
         tests("KernelPriorTests", ["Degradation", "KernelPrior", "Tensors", "Checkpointing"]),
         tests(
             "RestorationTests",
-            ["Restoration", "Checkpointing", "Degradation", "Diffusion", "HDF5", "Imaging", "KernelPrior", "Tensors"]),
-        tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "dkp", "dkpd", logging, system]),
+            [
+                "Restoration", "Checkpointing", "Degradation", "Diffusion", "Failures", "Files", "HDF5", "Imaging",
+                "KernelPrior", "Tensors", system,
+            ]),
+        tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "Failures", "Files", "dkp", "dkpd", logging, system]),
         tests(
             "CommandTests",
-            ["CTestImages", "Restoration", "Checkpointing", "Imaging", "Tensors", "dkp", "dkpd", "dkp-benchmark"]),
+            ["CTestImages", "Restoration", "Checkpointing", "Failures", "Imaging", "Tensors", "dkp", "dkpd", "dkp-benchmark"]),
     ]
         + (isFuzzing
             ? [

@@ -1,6 +1,9 @@
+public import Failures
+import Files
+
 /// What went wrong with a snapshot or a durable file: a code to branch on, and a sentence that names the file, the thing
 /// in it and the remedy.
-public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct CheckpointError: Failure, Equatable {
     /// The kinds of failure that callers tell apart.
     public enum Code: Sendable, Equatable, CaseIterable {
         /// The snapshot lacks the dataset or attribute that was asked for.
@@ -44,6 +47,53 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
         self.message = message
     }
 
-    /// The message.
-    public var description: String { message }
+    /// What comes of a body, its errors in the form of this type.
+    static func converting<Result: ~Copyable>(
+        _ body: () throws -> Result
+    ) throws(CheckpointError) -> Result {
+        do {
+            return try body()
+        } catch let error as CheckpointError {
+            throw error
+        } catch let error as FileError {
+            throw CheckpointError(error)
+        } catch let error as LibraryError {
+            throw CheckpointError(.unavailable, error.message)
+        } catch {
+            throw CheckpointError(.inputOutput, String(describing: error))
+        }
+    }
+
+    private init(_ error: FileError) {
+        let code: Code =
+            switch error.code {
+            case .noSpace: .noSpace
+            case .exhausted: .exhausted
+            case .notReadable: .notReadable
+            case .notRegular: .wrongFormat
+            case _ where error.isMissing || error.code == .notFound: .notFound
+            case .cannotCreate: .permissionDenied
+            case .tooLarge, .exists, .inputOutput, .notFound: .inputOutput
+            }
+        self.init(code, error.message)
+    }
+
+    /// The kind of failure, for programs.
+    public var name: String { "checkpoint_\(code)".snakeCased }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension CheckpointError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .missing, .wrongType, .wrongShape, .damaged, .wrongFormat: .badInput
+        case .notFound, .notReadable: .noInput
+        case .permissionDenied: .cannotCreate
+        case .unavailable, .newerVersion: .unavailable
+        case .noSpace, .exhausted, .inputOutput: .inputOutput
+        case .invalidPath: .internalError
+        }
+    }
 }

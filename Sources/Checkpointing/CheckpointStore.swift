@@ -1,4 +1,5 @@
-import Foundation
+import Files
+import SystemPackage
 
 /// The checkpoints of one run in its directory: `checkpoint-<step>.h5`, the two newest generations.
 ///
@@ -9,16 +10,17 @@ public struct CheckpointStore: Sendable {
     public let directory: String
 
     /// The directory in which new generations are made, and through which old ones go; nil for the directory itself. A
-    /// store whose workshop was removed changes nothing any more.
-    public let workshop: String?
+    /// store whose staging directory was removed changes nothing any more.
+    public let staging: String?
 
+    private var files: LocalFileSystem { LocalFileSystem() }
     private static let prefix = "checkpoint-"
     private static let suffix = ".h5"
 
     /// The checkpoints in a directory.
-    public init(directory: String, workshop: String? = nil) {
+    public init(directory: String, staging: String? = nil) {
         self.directory = directory
-        self.workshop = workshop
+        self.staging = staging
     }
 
     /// Writes a generation durably, then removes all but it and the one before.
@@ -28,14 +30,14 @@ public struct CheckpointStore: Sendable {
     ///
     /// - Parameter step: the number of steps done, not negative.
     /// - Returns: the file's path.
-    /// - Throws: as ``SnapshotFile/write(_:to:format:version:by:)``; the generations before are untouched then.
+    /// - Throws: as ``SnapshotFile/write(_:to:format:version:from:)``; the generations before are untouched then.
     @discardableResult
     public func save(_ snapshot: Snapshot, step: Int) throws(CheckpointError) -> String {
         precondition(step >= 0, "a step is not negative: \(step)")
         let digits = String(step)
         let padding = String(repeating: "0", count: max(0, 10 - digits.count))
         let path = "\(directory)/\(Self.prefix)\(padding)\(digits)\(Self.suffix)"
-        try SnapshotFile.write(snapshot, to: path, by: workshop)
+        try SnapshotFile.write(snapshot, to: path, from: staging)
         let previous = try generations().first { $0.step < step }
         for generation in try generations() where generation.path != path && generation.path != previous?.path {
             // A file that cannot be removed costs only space, and the next save tries again.
@@ -44,16 +46,15 @@ public struct CheckpointStore: Sendable {
         return path
     }
 
-    /// Removes a file: by way of the workshop, so that whoever lost that loses also the right to remove.
+    /// Removes a file: by way of the staging directory, so that whoever lost that loses also the right to remove.
     private func discard(_ path: String) {
-        guard let workshop else {
-            unlink(path)
+        guard let staging else {
+            try? files.removeFile(FilePath(path))
             return
         }
-        let discarded = "\(workshop)/.discarded\(Self.suffix)"
-        guard rename(path, discarded) == 0, unlink(discarded) != 0 else { return }
+        let discarded = "\(staging)/.discarded\(Self.suffix)"
         // A directory of such a name must not be in the way of the next.
-        try? FileManager.default.removeItem(atPath: discarded)
+        if (try? files.rename(path, to: discarded)) != nil { try? files.remove(discarded) }
     }
 
     /// The newest generation that is intact, or nil if there is none at all. Removes left-over temporary files.
@@ -63,7 +64,7 @@ public struct CheckpointStore: Sendable {
     ///   the newest was written by a newer program (which is no damage, and no reason to lose work), or a failure to list
     ///   or read: a generation that cannot be read now may be readable the next time.
     public func latest() throws(CheckpointError) -> (snapshot: Snapshot, path: String, warnings: [String])? {
-        try DurableFile.removeTemporaries(in: directory, prefix: Self.prefix)
+        try removeTemporaries()
         var warnings: [String] = []
         var unread: CheckpointError?
         for generation in try generations() {
@@ -94,7 +95,8 @@ public struct CheckpointStore: Sendable {
     ///
     /// - Throws: ``CheckpointError`` if the directory cannot be listed.
     public func generations() throws(CheckpointError) -> [(step: Int, path: String)] {
-        try DurableFile.names(in: directory).compactMap { name in
+        let names = try CheckpointError.converting { try files.names(in: directory) }
+        return names.compactMap { name in
             guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix) else { return nil }
             let digits = name.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)
             guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
@@ -108,8 +110,14 @@ public struct CheckpointStore: Sendable {
     ///
     /// - Throws: ``CheckpointError`` if the directory cannot be listed.
     public func removeAll() throws(CheckpointError) {
-        try DurableFile.removeTemporaries(in: directory, prefix: Self.prefix)
+        try removeTemporaries()
         for generation in try generations() { discard(generation.path) }
-        try DurableFile.synchroniseDirectory(directory)
+        try CheckpointError.converting { try files.synchroniseDirectory(directory) }
+    }
+
+    private func removeTemporaries() throws(CheckpointError) {
+        try CheckpointError.converting {
+            _ = try DurableFile.removeTemporaries(in: FilePath(directory), prefix: Self.prefix)
+        }
     }
 }

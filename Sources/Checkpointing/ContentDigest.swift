@@ -1,3 +1,5 @@
+import Failures
+import Files
 import HDF5
 
 extension Snapshot {
@@ -8,7 +10,7 @@ extension Snapshot {
     /// "attribute", path, type name, length and value. Texts are preceded by their length, and all integers are 64-bit
     /// little-endian. It depends on nothing in how HDF5 lays a file out, so it survives a repacking.
     func contentDigest(format: String, version: Int) throws(CheckpointError) -> String {
-        let hash = try SHA256()
+        let hash = try CheckpointError.converting { try SHA256() }
         hash.update(format)
         hash.update(UInt64(bitPattern: Int64(version)))
         for path in Self.ordered(datasets.keys) {
@@ -26,7 +28,15 @@ extension Snapshot {
             hash.update(path)
             Self.add(value, to: hash)
         }
-        return try hash.finishHexadecimal()
+        return try Self.finish(hash)
+    }
+
+    private static func finish(_ hash: consuming SHA256) throws(CheckpointError) -> String {
+        do {
+            return try hash.finishHexadecimal()
+        } catch {
+            throw CheckpointError(.unavailable, error.message)
+        }
     }
 
     /// Paths in the order of their bytes: the same for everyone, whatever the language or the hash seed.

@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import HDF5
+import SystemPackage
 
 /// Snapshots as HDF5 files that are complete and unaltered, or refused.
 ///
@@ -16,13 +18,18 @@ public enum SnapshotFile {
 
     /// Writes a snapshot durably: after a crash at any moment the path holds the old file or the new one, whole.
     ///
-    /// - Parameter workshop: where the new file is made, see ``DurableFile/write(_:to:by:)``.
-    /// - Throws: ``CheckpointError`` with code `invalidPath`, or as ``DurableFile``.
+    /// - Parameter staging: the directory, on the same file system, in which the new file is made; nil for the file's own.
+    ///   When it is removed, nothing can be put in place from it any more.
+    /// - Throws: ``CheckpointError`` with code `invalidPath`, `noSpace`, `permissionDenied`, `notFound` (no such directory)
+    ///   or `inputOutput`.
     public static func write(
         _ snapshot: Snapshot, to path: String, format: String = checkpointFormat, version: Int = checkpointVersion,
-        by workshop: String? = nil
+        from staging: String? = nil
     ) throws(CheckpointError) {
-        try DurableFile.write(encode(snapshot, name: path, format: format, version: version), to: path, by: workshop)
+        let bytes = try encode(snapshot, name: path, format: format, version: version)
+        try CheckpointError.converting {
+            try DurableFile.write(bytes, to: FilePath(path), from: staging.map { FilePath($0) })
+        }
     }
 
     /// Reads a file and verifies all of it.
@@ -35,12 +42,13 @@ public enum SnapshotFile {
     public static func read(
         from path: String, format: String = checkpointFormat, version: Int = checkpointVersion
     ) throws(CheckpointError) -> Snapshot {
-        let file = try RegularFile(reading: path)
-        // Where the end does not tell of a whole file, nothing of it is worth the memory (a sparse file may be huge).
-        guard EndMark.contentLength(in: try file.bytes(last: EndMark.byteCount)) == file.size - EndMark.byteCount else {
-            throw incomplete(path, bytes: file.size)
+        let bytes = try CheckpointError.converting {
+            let file = try open(path)
+            // Where the end does not tell of a whole file, nothing of it is worth the memory (a sparse file may be huge).
+            guard EndMark.contentLength(in: try file.bytes(last: EndMark.byteCount)) == file.size - EndMark.byteCount
+            else { throw incomplete(path, bytes: file.size) }
+            return try file.bytes()
         }
-        let bytes = try file.bytes()
         return try decode(bytes, name: path, format: format, version: version)
     }
 
@@ -105,15 +113,29 @@ public enum SnapshotFile {
     /// - Throws: ``CheckpointError`` with code `notFound`, `notReadable`, `exhausted`, `inputOutput`, `damaged`, or `wrongFormat` for
     ///   what is no HDF5 file.
     public static func tree(of path: String) throws(CheckpointError) -> HDF5Node {
-        let file = try RegularFile(reading: path)
-        if try file.bytes(last: EndMark.byteCount).starts(with: EndMark.magic) {
-            _ = try verifiedContent(of: try file.bytes(), name: path)
+        try CheckpointError.converting {
+            let file = try open(path)
+            if try file.bytes(last: EndMark.byteCount).starts(with: EndMark.magic) {
+                _ = try verifiedContent(of: try file.bytes(), name: path)
+            }
         }
         do {
             return try HDF5File(reading: path).tree()
         } catch {
             throw CheckpointError(error.code == .cannotOpen ? .wrongFormat : .damaged, error.message)
         }
+    }
+
+    /// More bytes than any file of ours has.
+    private static let largest = 1 << 38
+
+    private static func open(_ path: String) throws -> RegularFile {
+        let file = try RegularFile(FilePath(path))
+        // A file may claim any size without taking the room.
+        guard file.size <= largest else {
+            throw CheckpointError(.damaged, "\(path): claims to have \(file.size) bytes; remove it")
+        }
+        return file
     }
 
     /// The HDF5 part of a file, its end mark checked.
@@ -164,6 +186,6 @@ private struct EndMark {
 
     init(of content: ArraySlice<UInt8>) throws(CheckpointError) {
         let length = withUnsafeBytes(of: UInt64(content.count).littleEndian) { Array($0) }
-        bytes = Self.magic + length + (try SHA256.digest(of: content))
+        bytes = Self.magic + length + (try CheckpointError.converting { try SHA256.digest(of: content) })
     }
 }

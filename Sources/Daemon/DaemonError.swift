@@ -1,6 +1,8 @@
+public import Failures
+
 /// The daemon cannot start, or a protocol on its state folder met what must not be: a kind and one sentence that names
 /// the file, the thing and the remedy.
-public struct DaemonError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct DaemonError: Failure, Equatable {
     /// The kind of error.
     public enum Code: String, Sendable {
         /// The settings file cannot be used.
@@ -20,21 +22,28 @@ public struct DaemonError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of error.
     public let code: Code
     /// The sentence.
-    public let description: String
+    public let message: String
 
-    init(_ code: Code, _ description: String) {
+    init(_ code: Code, _ message: String) {
         self.code = code
-        self.description = description
+        self.message = message
     }
 
-    /// The exit code of `dkpd` for it.
-    public var exitCode: Int32 {
-        switch code {
-        case .settings: 78
-        case .stateFolderInUse: 1
-        case .stateFolder: 73
-        case .worker: 69
-        case .inbox, .inotifyLimit: 74
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue.snakeCased }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension DaemonError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .settings: .badSettings
+        case .stateFolderInUse: .stateFolderInUse
+        case .stateFolder: .cannotCreate
+        case .worker: .unavailable
+        case .inbox, .inotifyLimit: .inputOutput
         }
     }
 }

@@ -1,3 +1,4 @@
+public import Failures
 import Foundation
 public import Tensors
 
@@ -64,8 +65,8 @@ public final class SpectralEvidence {
     ///   - observed: y, `[channels, h, w]`.
     ///   - scale: s, 1...8.
     ///   - kernelSize: n.
-    /// - Throws: ``FourierTransformError`` if FFTW has no plan or no memory for the size.
-    public init(observed: Tensor<Float>, scale: Int, kernelSize: Int) throws(FourierTransformError) {
+    /// - Throws: ``LibraryError`` if FFTW has no plan or no memory for the size.
+    public init(observed: Tensor<Float>, scale: Int, kernelSize: Int) throws(LibraryError) {
         let (rows, columns) = (observed.shape[1], observed.shape[2])
         self.scale = scale
         self.kernelSize = kernelSize

@@ -1,5 +1,7 @@
+public import Failures
+
 /// A schedule, a sampler or a network that cannot be used as it was asked for, in one sentence with the remedy.
-public struct DiffusionError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct DiffusionError: Failure, Equatable {
     /// The kind of failure.
     public enum Code: String, Sendable, CaseIterable {
         /// A number of steps, a respacing or an eta out of range.
@@ -13,11 +15,26 @@ public struct DiffusionError: Error, Sendable, Equatable, CustomStringConvertibl
     /// The kind of failure.
     public let code: Code
     /// The sentence.
-    public let description: String
+    public let message: String
 
     /// An error with this code and sentence.
-    public init(_ code: Code, _ description: String) {
+    public init(_ code: Code, _ message: String) {
         self.code = code
-        self.description = description
+        self.message = message
+    }
+
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension DiffusionError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .invalidSetting: .badSettings
+        case .unusableCheckpoint, .unusableNetwork: .badInput
+        }
     }
 }

@@ -1,5 +1,7 @@
+public import Failures
+
 /// What went wrong with an HDF5 file: a code to branch on, and a sentence that names the file, the object and the remedy.
-public struct HDF5Error: Error, Sendable, Equatable, CustomStringConvertible {
+public struct HDF5Error: Failure, Equatable {
     /// The kinds of failure that callers tell apart.
     public enum Code: Sendable, Equatable, CaseIterable {
         /// The file cannot be opened, or is no HDF5 file.
@@ -31,6 +33,19 @@ public struct HDF5Error: Error, Sendable, Equatable, CustomStringConvertible {
         self.message = message
     }
 
-    /// The message.
-    public var description: String { message }
+    /// The kind of failure, for programs.
+    public var name: String { "hdf5_\(code)".snakeCased }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension HDF5Error.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .cannotOpen, .notFound, .wrongType, .tooLarge, .unsupported, .readFailed: .badInput
+        case .writeFailed: .inputOutput
+        case .invalidArgument: .internalError
+        }
+    }
 }

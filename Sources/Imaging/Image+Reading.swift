@@ -1,3 +1,6 @@
+import Files
+import SystemPackage
+
 extension Image {
     /// Reads an image file: PNG of any kind; JPEG, gray or colour; TIFF, gray or RGB of 8 or 16 bits with or without
     /// alpha, or gray of fewer bits, of which the first page is taken. The format is told by the content.
@@ -8,17 +11,20 @@ extension Image {
     /// - Throws: ``ImageError`` naming the file, what is wrong and the remedy. A file in which damage is found is
     ///   refused as a whole.
     public init(file path: String, limits: ImageLimits = .default) throws(ImageError) {
-        let file = try InputFile(path: path)
-        guard file.byteCount <= limits.maximumFileBytes else {
+        let file = try ImageError.converting(path) { () throws(FileError) in try RegularFile(FilePath(path)) }
+        guard file.size <= limits.maximumFileBytes else {
             throw .tooLarge(
-                path, "the file has \(file.byteCount) bytes", limit: "\(limits.maximumFileBytes) bytes",
+                path, "the file has \(file.size) bytes", limit: "\(limits.maximumFileBytes) bytes",
                 setting: "bytes")
         }
         let header = try ImageHeader { (offset: Int, count: Int) throws(ImageError) in
-            try file.read(from: offset, count: count)
+            try ImageError.converting(path) { () throws(FileError) in
+                try file.read(from: offset, count: min(count, max(0, file.size - offset)))
+            }
         }
         if let header { try limits.check(width: header.width, height: header.height, name: path) }
-        try self.init(data: file.read(upTo: file.byteCount), name: path, limits: limits)
+        let bytes = try ImageError.converting(path) { () throws(FileError) in try file.bytes() }
+        try self.init(data: bytes, name: path, limits: limits)
     }
 
     /// Decodes an image file held in memory; `name` stands for its path in errors.

@@ -1,6 +1,9 @@
+public import Failures
+import Files
+
 /// Why an image could not be read, written or compared: one sentence naming the file, what is wrong with it, and what to
 /// do about it.
-public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct ImageError: Failure, Equatable {
     /// The kind of failure, for callers that branch on it.
     public enum Code: String, Sendable, CaseIterable {
         /// There is no such file.
@@ -33,7 +36,7 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     public let reason: String
 
     /// "path: reason".
-    public var description: String { "\(path): \(reason)" }
+    public var message: String { "\(path): \(reason)" }
 
     init(_ code: Code, _ path: String, _ reason: String) {
         self.code = code
@@ -41,16 +44,54 @@ public struct ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// A file that cannot be read or written; what is no regular file is no image.
+    init(_ error: FileError, _ path: String) {
+        let code: Code =
+            switch error.code {
+            case .notFound: .notFound
+            case .notReadable: .notReadable
+            case .notRegular: .notAnImage
+            case .tooLarge: .tooLarge
+            case .inputOutput, .exhausted: .cannotRead
+            case .cannotCreate, .exists, .noSpace: .cannotWrite
+            }
+        self.init(code, path, error.reason)
+    }
+
+    /// What comes of a body, its errors in the form of this type.
+    static func converting<Result: ~Copyable>(
+        _ path: String, _ body: () throws(FileError) -> Result
+    ) throws(ImageError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw ImageError(error, path)
+        }
+    }
+
     /// The same failure, of a file that is known by another name.
     public func named(_ name: String) -> ImageError { ImageError(code, name, reason) }
+
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue.snakeCased }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension ImageError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .notFound, .notReadable: .noInput
+        case .notAnImage, .truncated, .corrupt, .tooLarge, .unsupported, .notComparable: .badInput
+        case .cannotRead: .inputOutput
+        case .cannotWrite: .cannotCreate
+        }
+    }
 }
 
 // The wording of every failure, in one place.
 extension ImageError {
-    static func notFound(_ path: String) -> ImageError {
-        ImageError(.notFound, path, "no such file; check the path")
-    }
-
     static func notAnImage(
         _ path: String, _ what: String, remedy: String = "give one of these (convert other formats first)"
     ) -> ImageError {
@@ -86,19 +127,6 @@ extension ImageError {
     static func noMemory(_ path: String) -> ImageError {
         ImageError(
             .tooLarge, path, "there is not enough memory for the image; crop it, or give the process more memory")
-    }
-
-    static func cannotRead(_ path: String, _ systemReason: String) -> ImageError {
-        ImageError(.cannotRead, path, "cannot be read: \(systemReason); check its permissions and the disk")
-    }
-
-    static func notReadable(_ path: String, _ systemReason: String) -> ImageError {
-        ImageError(.notReadable, path, "cannot be read: \(systemReason); check its permissions")
-    }
-
-    static func cannotWrite(_ path: String, _ systemReason: String) -> ImageError {
-        ImageError(
-            .cannotWrite, path, "cannot be written: \(systemReason); check the directory's permissions and free space")
     }
 
     static func notComparable(_ what: String, _ detail: String) -> ImageError {

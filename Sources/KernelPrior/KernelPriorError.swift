@@ -1,5 +1,7 @@
+public import Failures
+
 /// Why a kernel prior, a sampler or a kernel network could not be made or restored.
-public struct KernelPriorError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct KernelPriorError: Failure, Equatable {
     /// The kind of error.
     public enum Code: String, Sendable, CaseIterable {
         /// A setting is outside its allowed range.
@@ -11,11 +13,11 @@ public struct KernelPriorError: Error, Sendable, Equatable, CustomStringConverti
     /// The kind of error.
     public let code: Code
     /// What is wrong, where, and what to do.
-    public let description: String
+    public let message: String
 
-    init(_ code: Code, _ description: String) {
+    init(_ code: Code, _ message: String) {
         self.code = code
-        self.description = description
+        self.message = message
     }
 
     static func setting(_ name: String, _ value: some Any, allowed: String) -> KernelPriorError {
@@ -25,5 +27,20 @@ public struct KernelPriorError: Error, Sendable, Equatable, CustomStringConverti
     static func checkpoint(_ path: String, _ problem: String) -> KernelPriorError {
         KernelPriorError(
             .unusableCheckpoint, "checkpoint: \(path) \(problem); start afresh or use the settings it was written with")
+    }
+
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension KernelPriorError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .invalidSetting: .badSettings
+        case .unusableCheckpoint: .badInput
+        }
     }
 }

@@ -1,5 +1,7 @@
+public import Failures
+
 /// What can go wrong when a network is planned, run, or filled with parameters.
-public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
+public struct NeuralNetworkError: Failure, Equatable {
     /// The kind of failure, for callers that branch on it.
     public enum Code: Sendable, Equatable, CaseIterable {
         /// oneDNN refused a call; the message has its status.
@@ -15,21 +17,36 @@ public struct NeuralNetworkError: Error, Equatable, CustomStringConvertible {
     /// The kind of failure.
     public let code: Code
     /// What happened, to which layer or parameter, and what would help.
-    public let description: String
+    public let message: String
 
     static func backend(_ call: String, status: String) -> NeuralNetworkError {
-        NeuralNetworkError(code: .backend, description: "oneDNN: \(call) failed: \(status)")
+        NeuralNetworkError(code: .backend, message: "oneDNN: \(call) failed: \(status)")
     }
 
     static func shape(_ text: String) -> NeuralNetworkError {
-        NeuralNetworkError(code: .shape, description: text)
+        NeuralNetworkError(code: .shape, message: text)
     }
 
     static func memory(_ text: String) -> NeuralNetworkError {
-        NeuralNetworkError(code: .memory, description: text)
+        NeuralNetworkError(code: .memory, message: text)
     }
 
     static func parameter(_ text: String) -> NeuralNetworkError {
-        NeuralNetworkError(code: .parameter, description: text)
+        NeuralNetworkError(code: .parameter, message: text)
+    }
+
+    /// The kind of failure, for programs.
+    public var name: String { "network_\(code)" }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension NeuralNetworkError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .backend, .memory: .unavailable
+        case .shape, .parameter: .internalError
+        }
     }
 }

@@ -1,3 +1,5 @@
+public import Failures
+
 /// A value in a text of settings.
 ///
 /// Settings are strangers' files too, so what is read is a part of YAML that costs no more than its length: block and
@@ -74,13 +76,18 @@ public struct YAMLScalar: Sendable, Equatable {
 }
 
 /// A text that cannot be read as settings.
-public struct YAMLError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct YAMLError: Failure, Equatable {
     /// The sentence, with the line and the column where that is known.
-    public let description: String
+    public let message: String
 
-    init(_ problem: String) { description = problem }
+    init(_ problem: String) { message = problem }
 
     init(_ problem: String, line: Int, column: Int) {
-        description = "line \(line), column \(column): \(problem)"
+        message = "line \(line), column \(column): \(problem)"
     }
+
+    /// The kind of error, for programs.
+    public var name: String { "malformed_settings" }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { .badSettings }
 }

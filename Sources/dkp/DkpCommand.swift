@@ -1,4 +1,5 @@
 import ArgumentParser
+import Failures
 import Restoration
 
 /// The `dkp` command.
@@ -47,9 +48,9 @@ struct DkpCommand: ParsableCommand {
         } catch  where error is ExitCode || exitCode(for: error) != .failure {
             answer(error)
         } catch {
-            let failure = Failure(StateOptions.asFailure(error))
+            let failure = FailureReport(error)
             Terminal.printError("dkp: \(failure)")
-            exit(withError: ExitCode(failure.exitCode))
+            exit(withError: ExitCode(failure.exitStatus.rawValue))
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Failures
 import Restoration
 
 struct WorkCommand: ParsableCommand {

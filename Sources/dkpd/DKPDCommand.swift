@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import Failures
 import Foundation
 import Glibc
 import Logging
@@ -51,7 +52,7 @@ struct DKPDCommand: AsyncParsableCommand {
                 try await Daemon(settings, from: sources, logger: logger).run()
             } catch let error as DaemonError {
                 logger.critical("\(error)")
-                throw ExitCode(error.exitCode)
+                throw ExitCode(error.exitStatus.rawValue)
             } catch {
                 logger.critical("stopped by an error", metadata: ["reason": "\(error)"])
                 throw ExitCode(ExitStatus.internalError.rawValue)
@@ -59,7 +60,7 @@ struct DKPDCommand: AsyncParsableCommand {
         } catch let error as DaemonError {
             // The settings: before there is a log.
             DaemonLog.complain("dkpd: \(error)")
-            throw ExitCode(error.exitCode)
+            throw ExitCode(error.exitStatus.rawValue)
         }
     }
 }

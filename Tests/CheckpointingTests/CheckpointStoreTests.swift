@@ -40,8 +40,8 @@ import Testing
     @Test(arguments: ["FIFO", "directory", "dangling link", "sparse"])
     func `what is no regular file, or could not be one of ours, is passed over`(_ kind: String) throws {
         try withTemporaryDirectory { directory in
-            let store = CheckpointStore(directory: directory, workshop: directory + "/workshop")
-            try FileManager.default.createDirectory(atPath: directory + "/workshop", withIntermediateDirectories: true)
+            let store = CheckpointStore(directory: directory, staging: directory + "/staging")
+            try FileManager.default.createDirectory(atPath: directory + "/staging", withIntermediateDirectories: true)
             try store.save(state(1), step: 1)
             for step in [7, 8] {
                 let odd = directory + "/checkpoint-000000000\(step).h5"

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Restoration
 import TestSupport
@@ -145,7 +146,7 @@ import Testing
                 in: directory, input: "\(directory)/x.png", settings: RestorationSettings(), name: "job")
             let run = try Program.dkp("work", "job", in: directory)
             #expect(run.status == 65)
-            let failure = try JSONDecoder().decode(Failure.self, from: Data(bytes(job.errorPath)))
+            let failure = try JSONDecoder().decode(FailureReport.self, from: Data(bytes(job.errorPath)))
             #expect(failure.exitCode == 65)
             #expect(failure.message.contains("not a PNG, JPEG or TIFF image"))
         }

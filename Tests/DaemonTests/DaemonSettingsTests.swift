@@ -1,4 +1,5 @@
 import Daemon
+import Failures
 import Foundation
 import Logging
 import Restoration
@@ -158,7 +159,7 @@ import Testing
         ("- 1", "not a list of \"setting: value\" lines"), ("a: b: c", "not readable as YAML"),
     ]) func `out of place are errors that name them`(yaml: String, sentence: String) {
         let error = #expect(throws: DaemonError.self) { try DaemonSettings(yaml: yaml, source: "x.yaml") }
-        #expect(error?.code == .settings && error?.exitCode == 78)
+        #expect(error?.code == .settings && error?.exitStatus == .badSettings)
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
         #expect(error?.description.hasPrefix("x.yaml") == true)
     }
@@ -274,7 +275,7 @@ import Testing
             try settings.checkProcessors(8)
             #expect(isFine)
         } catch {
-            #expect(!isFine && error.exitCode == 78)
+            #expect(!isFine && error.exitStatus == .badSettings)
             #expect(error.description.contains("workers is \(workers)") && error.description.contains("8 processors"))
         }
     }

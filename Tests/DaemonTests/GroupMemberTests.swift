@@ -1,4 +1,6 @@
 import Daemon
+import Failures
+import Files
 import Foundation
 import Glibc
 import Restoration
@@ -271,7 +273,7 @@ struct `A member of the daemon's group` {
     @Test func `a user without an account is named by the number`() {
         #expect(UserAccount(3_999_999_999).name == "3999999999")
         #expect(UserAccount(0).name == "root")
-        #expect(!FileError(.permissionDenied, operation: "create", path: "/x").description.contains("user  "))
+        #expect(!FileError(.permissionDenied, "create", "/x").description.contains("user  "))
     }
 
     @Test func `a write that cannot be put in place leaves nothing`() throws {

@@ -1,4 +1,6 @@
 import Daemon
+import Failures
+import Files
 import Foundation
 import Glibc
 import Restoration
@@ -171,7 +173,7 @@ import Testing
         try withTemporaryDirectory { path in
             let log = FilePath(path).appending("job.log")
             try kind.make(log)
-            let error = #expect(throws: FileSystemError.self) { try BoundedLog(appendingTo: log.string).cut() }
+            let error = #expect(throws: FileError.self) { try BoundedLog(appendingTo: log.string).cut() }
             #expect(error?.code == .notRegular && error?.description.contains("job.log: is not a regular file") == true)
         }
     }

@@ -1,4 +1,6 @@
 import Daemon
+import Failures
+import Files
 import Foundation
 import SystemPackage
 import TestSupport
@@ -219,36 +221,36 @@ import Testing
     }
 
     @Test func `take the worker's own account before its last words`() {
-        let failure = WorkerFailure(code: "truncated", message: "cat.png: ends early", remedy: "send it again")
+        let failure = FailureReport("truncated", "cat.png: ends early", remedy: "send it again")
         #expect(
             WorkerVerdict(.exited(65), failure: failure, message: "said")
                 == .refused(code: "truncated", message: "cat.png: ends early; send it again"))
     }
 
     @Test func `do not blame the job for what lies outside it`() {
-        let failure = WorkerFailure(code: "no_space", message: "wait")
+        let failure = FailureReport("no_space", "wait")
         #expect(WorkerVerdict(.exited(74), failure: failure, message: nil) == .hindered("wait"))
-        let checkpoint = WorkerFailure(code: "checkpoint_no_space", message: "wait")
+        let checkpoint = FailureReport("checkpoint_no_space", "wait")
         #expect(WorkerVerdict(.exited(74), failure: checkpoint, message: nil) == .hindered("wait"))
         #expect(WorkerVerdict(.exited(77), failure: nil, message: "superseded") == .hindered("superseded"))
         #expect(WorkerVerdict(.exited(74), failure: nil, message: "busy") == .hindered("busy"))
-        let broken = WorkerFailure(code: "input_output", message: "bad sector")
+        let broken = FailureReport("input_output", "bad sector")
         #expect(WorkerVerdict(.exited(74), failure: broken, message: nil) == .failed("exit status 74: bad sector"))
     }
 
     @Test func `do not try again without the weights, but without a library`() {
-        let weights = WorkerFailure(code: "weights_not_found", message: "faces.h5: no such file", exitCode: 69)
+        let weights = FailureReport("weights_not_found", "faces.h5: no such file", exitStatus: .unavailable)
         for end in [WorkerEnd.exited(69), .unobserved] {
             #expect(
                 WorkerVerdict(end, failure: weights, message: nil)
                     == .refused(code: "weights_not_found", message: "faces.h5: no such file"))
         }
-        let library = WorkerFailure(code: "unavailable", message: "no oneDNN")
+        let library = FailureReport("unavailable", "no oneDNN")
         #expect(WorkerVerdict(.exited(69), failure: library, message: nil) == .failed("exit status 69: no oneDNN"))
     }
 
     @Test func `of a worker that nobody watched follow what it wrote down`() {
-        let failure = WorkerFailure(code: "not_an_image", message: "no PNG", exitCode: 65)
+        let failure = FailureReport("not_an_image", "no PNG", exitStatus: .badInput)
         #expect(
             WorkerVerdict(.unobserved, failure: failure, message: nil)
                 == .refused(code: "not_an_image", message: "no PNG"))

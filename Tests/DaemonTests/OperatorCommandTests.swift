@@ -1,4 +1,6 @@
 import Daemon
+import Failures
+import Files
 import Foundation
 import Glibc
 import Restoration

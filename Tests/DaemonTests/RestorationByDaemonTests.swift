@@ -1,5 +1,6 @@
 import Checkpointing
 import Daemon
+import Files
 import Foundation
 import Glibc
 import SystemPackage

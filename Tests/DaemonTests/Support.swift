@@ -1,4 +1,5 @@
 import Daemon
+import Files
 import Foundation
 import Glibc
 import Logging
@@ -9,7 +10,7 @@ import TestSupport
 import Testing
 
 /// The real file system, until the process "dies": after a number of changes every further call fails, reading too.
-final class MortalFileSystem: StateFileSystem {
+final class MortalFileSystem: FileSystem {
     private let real = LocalFileSystem()
     private let changesLeft: Mutex<Int>
 
@@ -19,7 +20,7 @@ final class MortalFileSystem: StateFileSystem {
     var isDead: Bool { changesLeft.withLock { $0 < 0 } }
 
     private func live(_ path: FilePath) throws(FileError) {
-        if isDead { throw FileError(.ioError, operation: "live", path: path) }
+        if isDead { throw FileError(.ioError, "live", path) }
     }
 
     private func change(_ path: FilePath) throws(FileError) {
@@ -27,7 +28,7 @@ final class MortalFileSystem: StateFileSystem {
             left = max(-1, left - 1)
             return left < 0
         }
-        if isLast { throw FileError(.ioError, operation: "live", path: path) }
+        if isLast { throw FileError(.ioError, "live", path) }
     }
 
     func status(_ path: FilePath) throws(FileError) -> FileStatus? {

@@ -80,7 +80,7 @@ import Testing
             "\($0)".contains("divide by 2, not 15 x 24")
         }
         #expect { try network.predict(Tensor(shape: [1, 16, 24]), timestep: 1, label: 1) } throws: {
-            $0 is UNetError && "\($0)".contains("[1, 16, 24]")
+            $0 is DiffusionError && "\($0)".contains("[1, 16, 24]")
         }
         let other = try self.network("ddpm_diffusers", precision: .f32)
         #expect { try other.predict(image, timestep: 1, label: 1) } throws: { "\($0)".contains("no classes") }

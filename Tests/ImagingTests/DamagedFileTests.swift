@@ -19,7 +19,7 @@ import Testing
         try withScratchFile(bytes) { path in
             result = #expect(throws: ImageError.self) { try Image(file: path, limits: limits) }
             // Every message names the file and says what to do.
-            #expect(result?.description.hasPrefix(path) == true)
+            #expect(result?.message.hasPrefix(path) == true)
             #expect(result?.reason.contains(";") == true)
         }
         return result

@@ -38,6 +38,6 @@ import Testing
         let path = "/no such directory/image.png"
         let error = #expect(throws: ImageError.self) { try image.writePNG(to: path) }
         #expect(error?.code == .cannotWrite)
-        #expect(error?.description.contains(path) == true)
+        #expect(error?.message.contains(path) == true)
     }
 }

@@ -42,7 +42,7 @@ import Testing
         change(&settings)
         let error = #expect(throws: KernelPriorError.self) { try KernelPrior(settings: settings) }
         #expect(error?.code == .invalidSetting)
-        #expect(error?.description.contains(name) == true)
+        #expect(error?.message.contains(name) == true)
     }
 
     @Test func `impossible sampler and network settings are refused`() throws {

@@ -1,4 +1,6 @@
 import Checkpointing
+import Failures
+import Files
 import Foundation
 import Restoration
 import TestSupport
@@ -79,7 +81,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
                 #expect(try toyWorker(opened).run() == .finished)
                 #expect(try bytes("\(opened.resultPath)/result.h5") == expected)
             } catch {
-                let failure = Failure(error)
+                let failure = FailureReport(error)
                 #expect(["input.png", "job.json"].contains(damage.file), "\(failure)")
                 #expect([.badInput, .noInput, .badSettings].contains(failure.exitStatus), "\(failure)")
                 #expect(failure.message.contains(damage.file), "\(failure)")

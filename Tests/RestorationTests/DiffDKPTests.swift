@@ -1,6 +1,7 @@
 import Checkpointing
 import Degradation
 import Diffusion
+import Failures
 import Foundation
 import Imaging
 import KernelPrior
@@ -170,7 +171,7 @@ import Testing
                     })
             }
             #expect(try worker("aaaa", stop: StopRequest()).run() == .interrupted(step: 2))
-            let failure = #expect(throws: Failure.self) { try worker("bbbb", stop: StopRequest()).run() }
+            let failure = #expect(throws: FailureReport.self) { try worker("bbbb", stop: StopRequest()).run() }
             #expect(failure?.exitStatus == .badSettings)
             #expect(try worker("aaaa", stop: StopRequest()).run() == .interrupted(step: 2))
         }

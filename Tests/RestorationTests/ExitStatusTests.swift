@@ -1,5 +1,7 @@
 import Checkpointing
 import Diffusion
+import Failures
+import Files
 import HDF5
 import Imaging
 import KernelPrior
@@ -9,7 +11,7 @@ import Testing
 /// Every kind of error and the exit code that stands for it: what scripts and the daemon rely on.
 @Suite struct `Exit codes` {
     // Testing has an ExitStatus too.
-    private typealias Status = Restoration.ExitStatus
+    private typealias Status = Failures.ExitStatus
 
     /// Compares a table with all codes of a kind.
     private func check<Code: CaseIterable & Hashable>(
@@ -29,13 +31,13 @@ import Testing
                 .internalError: [.internalError, .notFinite], .cannotCreate: [.cannotCreate],
                 .inputOutput: [.inputOutput, .busy], .superseded: [.superseded], .badSettings: [.badSettings],
             ]
-        ) { Failure(RestorationError($0, "x")).exitStatus }
+        ) { FailureReport(RestorationError($0, "x")).exitStatus }
     }
 
     @Test func `of files`() {
         check([
-            .noInput: [FileSystemError.Code.notFound, .notReadable], .badInput: [.notRegular, .tooLarge],
-            .cannotCreate: [.exists, .cannotCreate], .inputOutput: [.noSpace, .inputOutput],
+            .noInput: [FileError.Code.notFound, .notReadable], .badInput: [.notRegular, .tooLarge],
+            .cannotCreate: [.exists, .cannotCreate], .inputOutput: [.noSpace, .exhausted, .inputOutput],
         ]) { $0.exitStatus }
     }
 
@@ -55,7 +57,7 @@ import Testing
                 .unavailable: [.unavailable, .newerVersion], .inputOutput: [.noSpace, .exhausted, .inputOutput],
                 .internalError: [.invalidPath],
             ]
-        ) { Failure(CheckpointError($0, "x")).exitStatus }
+        ) { FailureReport(CheckpointError($0, "x")).exitStatus }
         check([
             .badInput: [HDF5Error.Code.cannotOpen, .notFound, .wrongType, .tooLarge, .unsupported, .readFailed],
             .inputOutput: [.writeFailed], .internalError: [.invalidArgument],
@@ -77,10 +79,10 @@ import Testing
 
     @Test func `of what is not known are internal errors`() {
         struct Unknown: Error {}
-        #expect(Failure(Unknown()).exitStatus == .internalError)
+        #expect(FailureReport(Unknown()).exitStatus == .internalError)
     }
 
     @Test func `are those of sysexits and no others`() {
-        #expect(Status.allCases.map(\.rawValue).sorted() == [0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78])
+        #expect(Status.allCases.map(\.rawValue).sorted() == [0, 1, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78])
     }
 }

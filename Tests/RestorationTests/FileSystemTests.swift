@@ -1,7 +1,10 @@
 import Checkpointing
+import Failures
+import Files
 import Foundation
 import Imaging
 import Restoration
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -12,14 +15,14 @@ import Testing
         try withTemporaryDirectory { directory in
             let path = "\(directory)/pipe"
             makePipe(path)
-            let appending = try #require(throws: FileSystemError.self) { _ = try FileWriter(appendingTo: path) }
+            let appending = try #require(throws: FileError.self) { _ = try FileWriter(appendingTo: path) }
             #expect(appending.code == .cannotCreate && appending.description.contains("no regular file"))
-            let reading = try #require(throws: FileSystemError.self) { try FileSystem.read(path) }
+            let reading = try #require(throws: FileError.self) { try LocalFileSystem().contents(of: path) }
             #expect(reading.code == .notRegular)
             // With a reader, opening succeeds, and looking refuses it.
             let reader = open(path, O_RDONLY | O_NONBLOCK)
             defer { close(reader) }
-            let heard = try #require(throws: FileSystemError.self) { _ = try FileWriter(creating: path) }
+            let heard = try #require(throws: FileError.self) { _ = try FileWriter(creating: path) }
             #expect(heard.code == .cannotCreate && heard.description.contains("not a regular file"))
         }
     }
@@ -30,7 +33,7 @@ import Testing
             let job = try makeJob(in: directory, settings: toySettings(steps: 3))
             makePipe("\(job.path)/\(name)")
             if name == "lock" {
-                let failure = try #require(throws: Failure.self) { try toyWorker(job).run() }
+                let failure = try #require(throws: FailureReport.self) { try toyWorker(job).run() }
                 #expect(failure.message.contains("lock") && failure.exitStatus == .cannotCreate)
             } else {
                 #expect(try toyWorker(job).run() == .finished)
@@ -41,8 +44,8 @@ import Testing
 
     @Test func `that were left of a replacement by a killed process are replaced`() throws {
         try withTemporaryDirectory { directory in
-            makePipe("\(directory)/.x.json.\(getpid()).tmp")
-            try FileSystem.replace("\(directory)/x.json", with: Array("new".utf8), durably: true)
+            makePipe("\(directory)/" + DurableFile.temporaryName(of: "x.json", .fixed))
+            try LocalFileSystem().write(Array("new".utf8), to: FilePath("\(directory)/x.json"))
             #expect(try text("\(directory)/x.json") == "new")
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["x.json"])
         }
@@ -51,11 +54,10 @@ import Testing
     @Test func `that cannot be renamed into place leave nothing`() throws {
         try withTemporaryDirectory { directory in
             try FileManager.default.createDirectory(atPath: "\(directory)/x/y", withIntermediateDirectories: true)
-            let error = try #require(throws: FileSystemError.self) {
-                try FileSystem.replace("\(directory)/x", with: [1, 2, 3], durably: false)
+            let error = try #require(throws: FileError.self) {
+                try LocalFileSystem().replace("\(directory)/x", with: [1, 2, 3], durably: false)
             }
             #expect(error.code == .cannotCreate)
-            #expect(throws: CheckpointError.self) { try DurableFile.write([1, 2, 3], to: "\(directory)/x") }
             #expect(throws: ImageError.self) { try picture().writePNG(to: "\(directory)/x") }
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["x"])
         }
@@ -71,9 +73,9 @@ import Testing
             unlink(path)
         }
         try #require(ftruncate(descriptor, .max) == 0)
-        let error = try #require(throws: FileSystemError.self) { try JobDirectory.digest(of: path, largest: 1000) }
+        let error = try #require(throws: FileError.self) { try JobDirectory.digest(of: path, largest: 1000) }
         #expect(error.code == .tooLarge && error.description.contains("9223372036854775807 bytes"))
-        #expect(throws: FileSystemError.self) { try FileSystem.read(path, limit: 1000) }
+        #expect(throws: FileError.self) { try LocalFileSystem().contents(of: path, limit: 1000) }
     }
 
     @Test(arguments: [
@@ -81,20 +83,20 @@ import Testing
         ("//", "/", "/"), ("/a/b c", "/a", "b c"), ("./ü", ".", "ü"), ("", ".", ""),
     ])
     func `have a parent and a name whatever their path`(_ path: String, _ parent: String, _ name: String) {
-        #expect(FileSystem.parent(of: path) == parent)
-        #expect(FileSystem.name(of: path) == name || path.allSatisfy { $0 == "/" })
+        #expect(TextPath.parent(of: path) == parent)
+        #expect(TextPath.name(of: path) == name || path.allSatisfy { $0 == "/" })
     }
 
     @Test(arguments: ["", "/dev/null/x", "/dev/null/x/y", "/proc/none", String(repeating: "n", count: 300)])
     func `and directories that cannot be made are told as outputs`(_ path: String) throws {
-        let error = try #require(throws: FileSystemError.self) { try FileSystem.makeDirectories(path) }
+        let error = try #require(throws: FileError.self) { try LocalFileSystem().makeDirectories(path) }
         #expect(error.code == .cannotCreate, "\(error)")
-        #expect(Failure(error).exitStatus == .cannotCreate)
+        #expect(FailureReport(error).exitStatus == .cannotCreate)
     }
 
     @Test(arguments: ["", "/dev/null/x", "/proc/none", String(repeating: "n", count: 300)])
     func `that are not there are told as inputs`(_ path: String) throws {
-        let error = try #require(throws: FileSystemError.self) { try FileSystem.read(path) }
+        let error = try #require(throws: FileError.self) { try LocalFileSystem().contents(of: path) }
         #expect(error.code == .notFound, "\(error)")
     }
 }

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import Restoration
@@ -119,7 +120,7 @@ import Testing
             let (input, output) = (try makeInput(directory), "\(directory)/a/b/out")
             let settings = toySettings(steps: 5)
             let refused = try ForegroundJob(input: input, output: output, settings: settings)
-            #expect(throws: Failure.self) { try toyWorker(refused.job) { _ in throw Killed() }.run() }
+            #expect(throws: FailureReport.self) { try toyWorker(refused.job) { _ in throw Killed() }.run() }
             try refused.discardUnbegun()
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/a"))
 

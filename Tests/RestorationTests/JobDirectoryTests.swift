@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Foundation
 import Imaging
 import Restoration
@@ -46,7 +48,7 @@ import Testing
 
     @Test func `a failed creation leaves nothing behind`() throws {
         try withTemporaryDirectory { directory in
-            #expect(throws: FileSystemError.self) {
+            #expect(throws: FileError.self) {
                 try JobDirectory.create(
                     in: directory, input: "\(directory)/none.png", settings: toySettings(), name: "job")
             }
@@ -55,7 +57,7 @@ import Testing
             #expect(throws: SettingsError.self) {
                 try JobDirectory.create(in: directory, input: "/dev/null", settings: settings, name: "job")
             }
-            let error = try #require(throws: FileSystemError.self) {
+            let error = try #require(throws: FileError.self) {
                 try JobDirectory.create(in: directory, input: directory, settings: toySettings(), name: "job")
             }
             #expect(error.code == .notRegular)
@@ -67,7 +69,7 @@ import Testing
         try withTemporaryDirectory { directory in
             try FileManager.default.createSymbolicLink(
                 atPath: "\(directory)/link.png", withDestinationPath: "/etc/passwd")
-            #expect(throws: FileSystemError.self) {
+            #expect(throws: FileError.self) {
                 try JobDirectory.create(
                     in: directory, input: "\(directory)/link.png", settings: toySettings(), name: "job",
                     transfer: .move)
@@ -79,7 +81,7 @@ import Testing
     @Test func `a second job of the same name is refused`() throws {
         try withTemporaryDirectory { directory in
             _ = try makeJob(in: directory)
-            let error = try #require(throws: FileSystemError.self) { _ = try makeJob(in: directory) }
+            let error = try #require(throws: FileError.self) { _ = try makeJob(in: directory) }
             #expect(error.code == .exists)
         }
     }
@@ -128,7 +130,7 @@ import Testing
             try Data(content.utf8).write(to: URL(fileURLWithPath: job.recordPath))
             let error = try #require(throws: RestorationError.self) { try JobDirectory.open(job.path) }
             #expect(error.message.contains(job.recordPath))
-            #expect(Failure(error).exitStatus == .badInput)
+            #expect(FailureReport(error).exitStatus == .badInput)
         }
     }
 }

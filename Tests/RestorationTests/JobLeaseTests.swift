@@ -1,4 +1,5 @@
 import Checkpointing
+import Failures
 import Foundation
 import Restoration
 import Synchronization
@@ -57,7 +58,7 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: "\(job.path)/lease-\(number)", withIntermediateDirectories: true)
             #expect(!JobLease(job: job.path, number: number).isCurrent)
-            let failure = try #require(throws: Failure.self) { try toyWorker(job, lease: number).run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job, lease: number).run() }
             #expect(failure.exitStatus == .superseded)
             #expect(try JobLease.newest(in: job.path) == 0)
             let lease = try JobLease.take(job.path)
@@ -79,7 +80,7 @@ import Testing
     @Test func `that is over lets no checkpoint be written, and none removed`() throws {
         try withTemporaryDirectory { job in
             func store(_ lease: JobLease) -> CheckpointStore {
-                CheckpointStore(directory: job, workshop: "\(job)/lease-\(lease.number)")
+                CheckpointStore(directory: job, staging: "\(job)/lease-\(lease.number)")
             }
             var snapshot = Snapshot()
             snapshot.setAttribute("step", 1)
@@ -115,7 +116,7 @@ import Testing
             let job = try makeJob(in: directory, settings: settings)
             let lease = try JobLease.take(job.path)
             var after: [String: [UInt8]]?
-            let failure = try #require(throws: Failure.self) {
+            let failure = try #require(throws: FailureReport.self) {
                 try toyWorker(job, lease: lease.number) { step in
                     // Long enough that checkpoints come due, before and after.
                     usleep(20_000)
@@ -137,7 +138,7 @@ import Testing
             _ = try JobLease.take(job.path)
             _ = try JobLease.take(job.path)
             let before = try content(job.path)
-            let failure = try #require(throws: Failure.self) { try toyWorker(job, lease: 1).run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job, lease: 1).run() }
             #expect(failure.code == "superseded")
             #expect(try content(job.path) == before)
         }
@@ -153,7 +154,7 @@ import Testing
             let (isInside, mayGoOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
             let failure = Holder()
             let thread = Thread {
-                do throws(Failure) {
+                do throws(FailureReport) {
                     _ = try toyWorker(job, lease: old) { step in
                         guard step == 7 else { return }
                         isInside.signal()
@@ -184,9 +185,9 @@ private func wait(_ semaphore: DispatchSemaphore) { semaphore.wait() }
 
 /// What a thread has met.
 private final class Holder: Sendable {
-    private let failure = Mutex<Failure?>(nil)
+    private let failure = Mutex<FailureReport?>(nil)
 
-    var value: Failure? { failure.withLock { $0 } }
+    var value: FailureReport? { failure.withLock { $0 } }
 
-    func set(_ value: Failure) { failure.withLock { $0 = value } }
+    func set(_ value: FailureReport) { failure.withLock { $0 = value } }
 }

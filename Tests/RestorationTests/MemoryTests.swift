@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Restoration
 import TestSupport
@@ -25,7 +26,7 @@ import Testing
         }
     }
 
-    private func refusal(_ memory: @escaping MemoryEstimator) throws -> Failure {
+    private func refusal(_ memory: @escaping MemoryEstimator) throws -> FailureReport {
         try withTemporaryDirectory { directory in
             let job = try makeJob(in: directory, settings: settings(scale: 4))
             let worker = Worker(
@@ -34,7 +35,7 @@ import Testing
                     Issue.record("the work was begun")
                     throw CancellationError()
                 })
-            return try #require(throws: Failure.self) { try worker.run() }
+            return try #require(throws: FailureReport.self) { try worker.run() }
         }
     }
 

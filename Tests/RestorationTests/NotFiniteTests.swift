@@ -1,5 +1,6 @@
 import Checkpointing
 import Diffusion
+import Failures
 import Foundation
 import Imaging
 import KernelPrior
@@ -51,7 +52,7 @@ private final class SpoilingProcess: RestorationProcess {
                         if part == "image" { estimate.image[7] = number } else { estimate.kernel[3] = number }
                     }
                 })
-            let failure = try #require(throws: Failure.self) { try worker.run() }
+            let failure = try #require(throws: FailureReport.self) { try worker.run() }
             #expect(failure.code == "not_finite" && failure.exitStatus == .internalError)
             #expect(!job.isFinished)
             #expect(try text(job.errorPath).contains("not_finite"))

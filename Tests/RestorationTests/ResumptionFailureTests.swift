@@ -1,4 +1,5 @@
 import Checkpointing
+import Failures
 import Foundation
 import Restoration
 import TestSupport
@@ -47,8 +48,8 @@ import Testing
                     #expect(snapshot != nil, "the work was begun anew")
                     throw cause
                 })
-            let failure = try #require(throws: Failure.self) { try worker.run() }
-            #expect(failure == Failure(cause))
+            let failure = try #require(throws: FailureReport.self) { try worker.run() }
+            #expect(failure == FailureReport(cause))
             #expect(try checkpoints(of: job) == before)
             #expect(try firstStep(job) == 5)
         }
@@ -75,7 +76,7 @@ import Testing
                 try SnapshotFile.write(snapshot, to: path, version: SnapshotFile.checkpointVersion + 1)
             }
             let newer = try checkpoints(of: job)
-            let failure = try #require(throws: Failure.self) { try toyWorker(job).run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job).run() }
             #expect(failure.exitStatus == .unavailable && failure.message.contains("newer program"))
             #expect(try checkpoints(of: job) == newer)
         }
@@ -89,7 +90,7 @@ import Testing
             snapshot.setAttribute("compatibility", 999)
             try store.save(snapshot, step: 5)
             let newer = try checkpoints(of: job)
-            let failure = try #require(throws: Failure.self) { try toyWorker(job).run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job).run() }
             #expect(failure.exitStatus == .unavailable && failure.description.contains("version 999.0.0"))
             #expect(try checkpoints(of: job) == newer)
         }
@@ -112,7 +113,7 @@ import Testing
                 }
                 #expect(chmod(path, geteuid() == 0 ? 0o600 : 0) == 0)
                 if geteuid() == 0 { #expect(seteuid(nobody) == 0) }
-                let failure = try #require(throws: Failure.self) { try toyWorker(job).run() }
+                let failure = try #require(throws: FailureReport.self) { try toyWorker(job).run() }
                 #expect(failure.code == "checkpoint_not_readable" && failure.message.contains(path))
                 if getuid() == 0 { #expect(seteuid(0) == 0) }
                 #expect(chmod(path, 0o644) == 0)
@@ -142,7 +143,7 @@ import Testing
                             taken.append(descriptor)
                         }
                     })
-                let failure = try #require(throws: Failure.self) { try worker.run() }
+                let failure = try #require(throws: FailureReport.self) { try worker.run() }
                 #expect(failure.code == "checkpoint_exhausted" && !taken.isEmpty)
                 taken.forEach { close($0) }
                 var first: Int?

@@ -1,5 +1,6 @@
 import Checkpointing
 import Diffusion
+import Failures
 import Foundation
 import HDF5
 import Imaging
@@ -55,7 +56,7 @@ import Testing
             let error = #expect(throws: RestorationError.self) {
                 try DiffusionModel(WeightsLocation("\(folder)/cats.h5"), precision: .f32)
             }
-            let failure = Failure(try #require(error))
+            let failure = FailureReport(try #require(error))
             #expect(failure.exitStatus == .unavailable)
             #expect(failure.description.contains("cats.h5"))
             #expect(failure.description.contains("faces.h5, things.hdf5"))

@@ -1,4 +1,5 @@
 import Checkpointing
+import Failures
 import Foundation
 import HDF5
 import Imaging
@@ -79,7 +80,7 @@ import Testing
                     if kills { throw Killed() }
                     stop.request()
                 }
-                do throws(Failure) {
+                do throws(FailureReport) {
                     outcome = try worker.run()
                     if outcome != .finished { interruptions += 1 }
                 } catch {
@@ -211,11 +212,11 @@ import Testing
     @Test func `an error is in error.json and the log, and the next run clears it`() throws {
         try withTemporaryDirectory { directory in
             let job = try makeJob(in: directory)
-            let failure = try #require(throws: Failure.self) {
+            let failure = try #require(throws: FailureReport.self) {
                 try toyWorker(job) { step in if step == 3 { throw RestorationError(.unavailable, "no luck") } }.run()
             }
             #expect(failure.exitStatus == .unavailable)
-            #expect(try JSONDecoder().decode(Failure.self, from: Data(bytes(job.errorPath))) == failure)
+            #expect(try JSONDecoder().decode(FailureReport.self, from: Data(bytes(job.errorPath))) == failure)
             #expect(try text(job.logPath).contains("error no luck"))
             #expect(try toyWorker(job).run() == .finished)
             #expect(!FileManager.default.fileExists(atPath: job.errorPath))
@@ -227,7 +228,7 @@ import Testing
             try Data("hello".utf8).write(to: URL(fileURLWithPath: "\(directory)/x.png"))
             let job = try JobDirectory.create(
                 in: directory, input: "\(directory)/x.png", settings: toySettings(), name: "job")
-            let failure = try #require(throws: Failure.self) { try toyWorker(job).run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job).run() }
             #expect(failure.exitStatus == .badInput)
             #expect(failure.code == "not_an_image")
         }
@@ -236,10 +237,10 @@ import Testing
     @Test func `one job has one worker, and a second is told who`() throws {
         try withTemporaryDirectory { directory in
             let job = try makeJob(in: directory)
-            var second: Failure?
+            var second: FailureReport?
             let outcome = try toyWorker(job) { step in
                 guard step == 2 else { return }
-                do throws(Failure) { _ = try toyWorker(job).run() } catch { second = error }
+                do throws(FailureReport) { _ = try toyWorker(job).run() } catch { second = error }
             }.run()
             #expect(outcome == .finished)
             #expect(second?.code == "busy")
@@ -270,7 +271,7 @@ import Testing
         try withTemporaryDirectory { directory in
             let job = try makeJob(
                 in: directory, references: JobRecord.References(image: "\(directory)/none.png", kernel: nil))
-            let failure = try #require(throws: Failure.self) { try toyWorker(job) { _ in throw Killed() }.run() }
+            let failure = try #require(throws: FailureReport.self) { try toyWorker(job) { _ in throw Killed() }.run() }
             #expect(failure.exitStatus == .noInput)
         }
     }

@@ -55,8 +55,8 @@ import YAML
         ("a: \u{85}", "control"), ("a: \u{2028}", "control"), ("a: - b", "list"), ("[a b: c]", "comma"),
     ]) func `that is none, or more than settings need, is refused with its place`(text: String, word: String) {
         let error = #expect(throws: YAMLError.self) { try YAMLValue(text) }
-        #expect(error?.description.contains(word) == true, "\(String(describing: error))")
-        #expect(error?.description.hasPrefix("line ") == true)
+        #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+        #expect(error?.message.hasPrefix("line ") == true)
     }
 
     @Test func `in another encoding than UTF-8 is refused by name`() {
@@ -64,10 +64,10 @@ import YAML
             let error = #expect(throws: YAMLError.self) {
                 try YAMLValue(order + "scale: 2".utf8.flatMap { order.first == 0xFE ? [0, $0] : [$0, 0] })
             }
-            #expect(error?.description.contains("UTF-16") == true)
+            #expect(error?.message.contains("UTF-16") == true)
         }
         let error = #expect(throws: YAMLError.self) { try YAMLValue([0x61, 0x3A, 0x20, 0xE9]) }
-        #expect(error?.description.contains("UTF-8") == true)
+        #expect(error?.message.contains("UTF-8") == true)
     }
 
     @Test func `that would take more than its length is refused at once`() throws {
@@ -84,12 +84,12 @@ import YAML
         ]
         for text in depths {
             let error = #expect(throws: YAMLError.self) { try YAMLValue(text) }
-            #expect(error?.description.contains("deep") == true, "\(String(describing: error))")
+            #expect(error?.message.contains("deep") == true, "\(String(describing: error))")
         }
         let error = #expect(throws: YAMLError.self) {
             try YAMLValue("a: " + String(repeating: "x", count: 100), limit: 100)
         }
-        #expect(error?.description == "larger than 100 bytes")
+        #expect(error?.message == "larger than 100 bytes")
         let many = (0..<20_000).map { "key\($0): '\($0)'\n" }.joined()
         #expect(try YAMLValue(many)?.mapping?.count == 20_000)
     }

@@ -1,3 +1,4 @@
+import Files
 import SystemPackage
 
 /// Which names in the inbox are work, and when a file without an event counts as complete.

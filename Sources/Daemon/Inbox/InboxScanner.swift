@@ -1,4 +1,6 @@
 import CLinux
+import Failures
+import Files
 import Foundation
 import Glibc
 import Logging
@@ -36,7 +38,7 @@ package struct InboxScanner {
     private static let maximumTaken = 20_000
 
     private let inbox: FilePath
-    private let files: any StateFileSystem
+    private let files: any FileSystem
     private let logger: Logger
     private var rules = InboxRules()
     private var told: [InboxItem: String] = [:]
@@ -44,7 +46,7 @@ package struct InboxScanner {
     private var taken: [InboxItem: Int64] = [:]
 
     /// - Parameter settleTime: how long a file without an event must not have changed.
-    package init(_ inbox: FilePath, files: any StateFileSystem, settleTime: Duration, logger: Logger) {
+    package init(_ inbox: FilePath, files: any FileSystem, settleTime: Duration, logger: Logger) {
         self.inbox = inbox
         self.files = files
         self.settleTime = settleTime
@@ -153,13 +155,13 @@ package struct InboxScanner {
         _ folder: FilePath.Component, only names: [FilePath.Component]?, _ look: inout Look
     ) -> Set<InboxItem> {
         do throws(FileError) {
-            let held = try HeldFolder(inbox.appending(folder))
+            let held = try DirectoryHandle(inbox.appending(folder))
             let present = try files.entries(held.path)
             look.settings = SideFile.Listing(present)
             let work = (names ?? present).filter { InboxRules.kind(of: $0) == .work }
             if !work.isEmpty, try hasSettings(folder, held.path, &look) {
                 // Whoever made it may not have given its group the right to write.
-                if held.path.withPlatformString({ access($0, W_OK | X_OK) }) == 0 {
+                if held.isWritable {
                     for name in work { examine(InboxItem(name, in: folder), in: held.path, &look) }
                 } else {
                     let place = inbox.appending(folder).readable
@@ -173,7 +175,7 @@ package struct InboxScanner {
             return Set(items + [InboxItem(folder)])
         } catch {
             // It went as it came; if it is there, its name says what is the matter with it.
-            if error.code != .noSuchFileOrDirectory {
+            if !error.isMissing {
                 leaveAlone(InboxItem(folder), "\(error.relocated(to: inbox.appending(folder)))")
             }
             return [InboxItem(folder)]
@@ -211,19 +213,13 @@ package struct InboxScanner {
     private func isBeingWritten(
         _ item: InboxItem, at path: FilePath, _ look: Look
     ) throws(FileError) -> Bool {
-        let descriptor = path.withPlatformString { dkp_open_regular($0) }
-        guard descriptor >= 0 else {
-            let code = Errno(rawValue: errno)
-            if code == .noSuchFileOrDirectory { return true }
-            throw FileError(code, operation: "read", path: path)
-        }
-        defer { close(descriptor) }
-        // Its time may stand still while its writer takes a pause. The system tells only of files of one's own; of
-        // others, what was seen of them.
-        return switch dkp_is_open_for_writing(descriptor) {
-        case 0: false
-        case 1: true
-        default: look.writing.contains(item)
+        do throws(FileError) {
+            // Its time may stand still while its writer takes a pause. The system tells only of files of one's own; of
+            // others, what was seen of them.
+            return try RegularFile(path, followingLinks: false).isOpenForWriting ?? look.writing.contains(item)
+        } catch {
+            if error.isMissing { return true }
+            throw error
         }
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Logging
 import ServiceLifecycle
@@ -6,7 +7,7 @@ import SystemPackage
 /// Claims what is dropped into the inbox, for as long as the daemon runs.
 struct InboxService: Service {
     let folder: StateFolder
-    let files: any StateFileSystem
+    let files: any FileSystem
     let claim: Claim
     let maker: any JobMaker
     let queue: JobQueue

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Synchronization
 import SystemPackage
@@ -74,7 +75,7 @@ package final class InboxWatcher: Sendable {
             self.watch.withLock { $0 = watch }
         } catch {
             close(descriptor)
-            throw Self.failure(FileError(error, operation: "watch", path: directory))
+            throw Self.failure(FileError(error, "watch", directory))
         }
     }
 
@@ -132,8 +133,9 @@ package final class InboxWatcher: Sendable {
             state.folders[watch] = name
             return true
         }
-        if errno == ENOENT || errno == ENOTDIR { return false }
-        throw .last("watch (inotify_add_watch)", path)
+        let error = FileError.last("watch (inotify_add_watch)", path, .reading)
+        if error.code == .notFound { return false }
+        throw error
     }
 
     /// Forgets a sub-folder that is not watched any more.
@@ -156,7 +158,7 @@ package final class InboxWatcher: Sendable {
 
     /// The limit of the system that made watching fail; nil if another thing did.
     private static func limit(_ error: FileError) -> String? {
-        switch error.code {
+        switch error.cause {
         case .noSpace: "fs.inotify.max_user_watches"
         case .tooManyOpenFiles: "fs.inotify.max_user_instances"
         default: nil
@@ -176,7 +178,7 @@ package final class InboxWatcher: Sendable {
         while true {
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else {
-                if count < 0 && errno == EINTR { continue }
+                if count < 0 && Errno.last == .interrupted { continue }
                 break
             }
             take(buffer[..<count], &state)

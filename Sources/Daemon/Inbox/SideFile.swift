@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Glibc
 import Restoration
 import SystemPackage
@@ -66,7 +68,7 @@ package enum SideFile {
     ///
     /// - Parameter listing: of `place`, where it has been listed just now.
     package static func choose(
-        for item: InboxItem, in place: FilePath, _ files: some StateFileSystem, among listing: Listing? = nil
+        for item: InboxItem, in place: FilePath, _ files: some FileSystem, among listing: Listing? = nil
     ) throws(FileError) -> Choice {
         let (whole, stem) = listing?.names(of: item.name) ?? names(of: item.name)
         let shared = item.folder == nil ? [] : folderNames
@@ -98,7 +100,7 @@ package enum SideFile {
 
     /// A sub-folder's settings.
     package static func chooseShared(
-        in folder: FilePath, _ files: some StateFileSystem
+        in folder: FilePath, _ files: some FileSystem
     ) throws(FileError) -> Choice {
         var found: [FilePath.Component] = []
         for name in folderNames {

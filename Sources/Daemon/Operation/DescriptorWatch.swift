@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import Synchronization
 import SystemPackage
@@ -33,7 +34,7 @@ final class DescriptorWatch: Sendable {
             while true {
                 let count = poll(&waiting, nfds_t(waiting.count), -1)
                 if count < 0 {
-                    if errno == EINTR { continue }
+                    if Errno.last == .interrupted { continue }
                     break
                 }
                 // The other end of the pipe to wake it by was closed.
@@ -58,7 +59,7 @@ final class DescriptorWatch: Sendable {
         _ descriptor: CInt, onReadable: @escaping @Sendable () -> Bool, onEnd: @escaping @Sendable () -> Void
     ) throws(Errno) {
         var ends: [CInt] = [-1, -1]
-        guard dkp_pipe(&ends, 1) == 0 else { throw Errno(rawValue: errno) }
+        guard dkp_pipe(&ends, 1) == 0 else { throw .last }
         let work = Unmanaged.passRetained(
             Work(descriptor, wake: ends[0], onReadable: onReadable, onEnd: onEnd))
         var thread = pthread_t()

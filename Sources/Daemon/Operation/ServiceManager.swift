@@ -1,4 +1,5 @@
 import CSystemd
+import Failures
 import Glibc
 import Logging
 import Restoration

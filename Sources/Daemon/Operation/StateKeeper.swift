@@ -1,3 +1,4 @@
+import Files
 import Logging
 import ServiceLifecycle
 import SystemPackage
@@ -6,7 +7,7 @@ import SystemPackage
 struct StateKeeper: Service {
     let folder: StateFolder
     let lock: StateLock
-    let files: any StateFileSystem
+    let files: any FileSystem
     let logger: Logger
 
     /// How often the lock is looked at.
@@ -40,10 +41,10 @@ struct StateKeeper: Service {
             complaint = nil
         } catch {
             if error.code == .stateFolderInUse { throw error }
-            if complaint != error.description {
+            if complaint != error.message {
                 logger.error("the lock cannot be looked at now", metadata: ["reason": "\(error)"])
             }
-            complaint = error.description
+            complaint = error.message
         }
     }
 

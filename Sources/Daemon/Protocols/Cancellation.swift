@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Foundation
 import Glibc
 import Restoration
@@ -14,7 +16,7 @@ package enum Cancellation {
 
     /// Asks for it, in one step.
     package static func request(
-        _ id: JobID, by user: String, in folder: StateFolder, _ files: some StateFileSystem
+        _ id: JobID, by user: String, in folder: StateFolder, _ files: some FileSystem
     ) throws(FileError) {
         // A new name each time: in a folder that others may write in, one that is known could be theirs.
         let temporary = folder.requests.appending(".\(id)-\(UInt64.random(in: .min ... .max))")
@@ -33,12 +35,12 @@ package enum Cancellation {
     }
 
     /// Whether a job is to be given up.
-    static func isRequested(_ id: JobID, in folder: StateFolder, _ files: some StateFileSystem) -> Bool {
+    static func isRequested(_ id: JobID, in folder: StateFolder, _ files: some FileSystem) -> Bool {
         (try? files.status(folder.cancellation(id)))?.kind == .regular
     }
 
     /// The sentence on who gave the job up; nil if nobody did.
-    static func sentence(on id: JobID, in folder: StateFolder, _ files: some StateFileSystem) -> String? {
+    static func sentence(on id: JobID, in folder: StateFolder, _ files: some FileSystem) -> String? {
         guard isRequested(id, in: folder, files) else { return nil }
         let bytes = (try? files.read(folder.cancellation(id), limit: 1024)) ?? []
         let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -47,7 +49,7 @@ package enum Cancellation {
 
     /// The jobs for which it is requested. What else is in the folder, of jobs that are gone or of a killed command, is
     /// removed.
-    static func requested(in folder: StateFolder, _ files: some StateFileSystem) -> [JobID] {
+    static func requested(in folder: StateFolder, _ files: some FileSystem) -> [JobID] {
         guard let names = try? files.entries(folder.requests) else { return [] }
         return names.compactMap { name in
             let path = folder.requests.appending(name)
@@ -66,11 +68,16 @@ package enum Cancellation {
     /// Gives a job up where no daemon is there to do it: rejects it as the daemon would. A worker that still lives loses
     /// the job and stops.
     /// - Returns: the place of what is left of it; nil if it is finished already.
-    /// - Throws: ``DaemonError`` with code `stateFolderInUse` if a daemon has started meanwhile; ``FileError``.
+    /// - Throws: ``RestorationError`` with code `busy` if a daemon has started meanwhile; ``FileError``.
     package static func carryOut(
-        _ id: JobID, name: String, in folder: StateFolder, _ files: some StateFileSystem
+        _ id: JobID, name: String, in folder: StateFolder, _ files: some FileSystem
     ) throws -> FilePath? {
-        let lock = try StateLock(folder)
+        let lock: StateLock
+        do throws(DaemonError) {
+            lock = try StateLock(folder)
+        } catch {
+            throw RestorationError(.busy, error.message)
+        }
         defer { withExtendedLifetime(lock) {} }
         let job = folder.job(id)
         let publication = Publication(folder, files: files)

@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Restoration
 import SystemPackage
 
@@ -153,9 +155,9 @@ extension Claim {
         of item: InboxItem, _ body: (FilePath) throws(FileError) -> Void
     ) throws(FileError) {
         guard let name = item.folder else { return try body(folder.inbox) }
-        let held: HeldFolder
+        let held: DirectoryHandle
         do throws(FileError) {
-            held = try HeldFolder(folder.inbox.appending(name))
+            held = try DirectoryHandle(folder.inbox.appending(name))
         } catch {
             return
         }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -50,14 +51,14 @@ package struct Claim: Sendable {
     }
 
     let folder: StateFolder
-    let files: any StateFileSystem
+    let files: any FileSystem
     private let maker: any JobMaker
     private let results: FinishedResults
     private let terms: @Sendable () -> Terms
 
     /// - Parameter terms: asked anew for each claim.
     package init(
-        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, terms: @escaping @Sendable () -> Terms
+        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, terms: @escaping @Sendable () -> Terms
     ) {
         self.folder = folder
         self.files = files
@@ -68,7 +69,7 @@ package struct Claim: Sendable {
 
     /// Claims on terms that do not change.
     package init(
-        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, defaults: RestorationSettings,
+        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, defaults: RestorationSettings,
         limits: InputLimits = InputLimits()
     ) {
         let terms = Terms(defaults: defaults, limits: limits)
@@ -85,11 +86,11 @@ package struct Claim: Sendable {
     package func claim(_ item: InboxItem, as id: JobID) throws -> Bool {
         guard let name = item.folder else { return try claim(item, from: folder.inbox, as: id) }
         let place = folder.inbox.appending(name)
-        let held: HeldFolder
+        let held: DirectoryHandle
         do throws(FileError) {
-            held = try HeldFolder(place)
+            held = try DirectoryHandle(place)
         } catch {
-            if error.code == .noSuchFileOrDirectory { return false }
+            if error.isMissing { return false }
             throw error
         }
         do {
@@ -115,7 +116,7 @@ package struct Claim: Sendable {
             try files.renameExclusively(source, to: target)
         } catch {
             try abandon(claim)
-            if error.code == .noSuchFileOrDirectory && error.path == source { return false }
+            if error.isMissing && error.path == source { return false }
             throw error
         }
         // The name may have come to mean another thing since it was looked at: only a regular file is work.
@@ -150,7 +151,7 @@ package struct Claim: Sendable {
         let input = try renameToText(claimed, name)
         let terms = terms()
         do {
-            try terms.limits.check(input, size: status.size, files)
+            try terms.limits.check(input, called: item.text, size: status.size, files)
             if let reason = try unclearSettings(in: claim) { throw SettingsError.malformed(reason, source: item.text) }
             var settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
             settings.restoration.locateWeights(in: folder.weights.string)
@@ -164,10 +165,10 @@ package struct Claim: Sendable {
                 try ledger.write(to: claim, files)
             }
             try maker.makeJob(id, input: input, name: item.text, settings: settings.restoration)
-        } catch let error as InputLimits.Excess {
-            return try reject(claim, as: id, item, code: "too_large", message: error.message)
+        } catch let error as FileError where error.code == .tooLarge {
+            return try reject(claim, as: id, item, code: error.name, message: error.message)
         } catch let error as SettingsError {
-            return try reject(claim, as: id, item, code: error.code.rawValue, message: error.description)
+            return try reject(claim, as: id, item, code: error.name, message: error.message)
         }
         try handOverRecord(of: id)
         try abandon(claim)
@@ -194,7 +195,7 @@ package struct Claim: Sendable {
         // Never a whole tree: a dropped file that should still be there must survive a mistake here.
         for name in [JobFiles.settings, ClaimFiles.folderSettings, ClaimFiles.unclear, JobLedger.fileName] {
             try files.removeFile(claim.appending(name))
-            try files.removeFile(claim.appending(name + ".tmp"))
+            try files.removeFile(claim.appending(DurableFile.temporaryName(of: name, .fixed)))
         }
         try files.removeDirectory(claim.appending(JobFiles.dropped))
         try removeKeptNames(in: claim)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import Synchronization
@@ -38,10 +39,10 @@ final class FinishedResults: Sendable {
     private static let sizeLimit = 4 << 20
 
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
     private let state = Mutex(State())
 
-    init(_ folder: StateFolder, files: any StateFileSystem) {
+    init(_ folder: StateFolder, files: any FileSystem) {
         self.folder = folder
         self.files = files
     }

@@ -1,3 +1,4 @@
+import Files
 import SystemPackage
 
 /// The first line of a side file that ``Submission`` wrote: a YAML comment that says for which file its settings are.

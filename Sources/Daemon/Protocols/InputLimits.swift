@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import Subprocess
 import SystemPackage
@@ -26,16 +27,14 @@ package struct InputLimits: Sendable, Equatable {
         }
     }
 
-    /// An input over a limit.
-    struct Excess: Error {
-        let message: String
-    }
-
     /// Checks a file's length and the size that the image's header gives. What has no such header is the worker's to
     /// refuse.
-    func check(_ path: FilePath, size: Int64, _ files: some StateFileSystem) throws {
+    /// - Parameter name: what the file is called for people.
+    /// - Throws: ``FileError`` with code `tooLarge` for what is over a limit.
+    func check(_ path: FilePath, called name: String, size: Int64, _ files: some FileSystem) throws(FileError) {
+        func excess(_ problem: String) -> FileError { FileError(.tooLarge, FilePath(name), problem) }
         guard size <= Int64(bytes) else {
-            throw Excess(message: "the file has \(size) bytes, more than the limit of \(bytes) (limits: bytes)")
+            throw excess("the file has \(size) bytes, more than the limit of \(bytes) (limits: bytes)")
         }
         let header = try ImageHeader { (offset: Int, count: Int) throws(FileError) in
             try files.read(path, from: Int64(offset), limit: count)
@@ -43,13 +42,13 @@ package struct InputLimits: Sendable, Equatable {
         guard let header else { return }
         let (width, height) = (header.width, header.height)
         guard max(width, height) <= side else {
-            throw Excess(
-                message: "the image is said to be \(width) x \(height) pixels, more than the limit of \(side) a side "
+            throw excess(
+                "the image is said to be \(width) x \(height) pixels, more than the limit of \(side) a side "
                     + "(limits: side)")
         }
         guard width.multipliedReportingOverflow(by: height).overflow == false, width * height <= pixels else {
-            throw Excess(
-                message: "the image is said to be \(width) x \(height) pixels, more than the limit of \(pixels) in all "
+            throw excess(
+                "the image is said to be \(width) x \(height) pixels, more than the limit of \(pixels) in all "
                     + "(limits: pixels)")
         }
     }

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import SystemPackage
 
@@ -12,7 +13,7 @@ enum JobOwnership {
 
     /// Takes the right to write in a directory from all but the daemon: one of an earlier version may have been open to
     /// the group.
-    static func close(_ directory: FilePath, _ files: some StateFileSystem) throws(FileError) {
+    static func close(_ directory: FilePath, _ files: some FileSystem) throws(FileError) {
         guard let status = try files.status(directory), isOwn(status), status.kind == .directory,
             status.permissions & 0o022 != 0
         else { return }
@@ -23,7 +24,7 @@ enum JobOwnership {
     }
 
     /// What is wrong with what is asked of a job, in a sentence; nil if it is the daemon's own.
-    static func trespass(in job: FilePath, _ files: some StateFileSystem) throws(FileError) -> String? {
+    static func trespass(in job: FilePath, _ files: some FileSystem) throws(FileError) -> String? {
         guard let record = try files.status(job.appending(JobFiles.record)), !isOwn(record) || record.kind != .regular
         else { return nil }
         let writer = UserAccount(record.owner).name

@@ -1,3 +1,4 @@
+import Files
 import SystemPackage
 
 /// Puts aside what lies in a job's directory under a name in use and is of another kind than belongs there (a directory
@@ -9,12 +10,12 @@ import SystemPackage
 ///
 /// For whoever holds the job while no worker is at it.
 struct JobRepair {
-    private let files: any StateFileSystem
+    private let files: any FileSystem
 
     /// How the names of what was put aside begin.
     static let prefix = ".odd-"
 
-    init(_ files: any StateFileSystem) { self.files = files }
+    init(_ files: any FileSystem) { self.files = files }
 
     /// Puts the directory of a job in order.
     /// - Returns: sentences on what was put aside.
@@ -81,7 +82,7 @@ struct JobRepair {
                 try files.renameExclusively(path, to: directory.appending(aside))
                 return "\(path.readable) was put aside as \(aside): \(reason)"
             } catch {
-                guard error.code == .fileExists || error.code == .directoryNotEmpty else { throw error }
+                guard error.isTaken else { throw error }
                 number += 1
             }
         }

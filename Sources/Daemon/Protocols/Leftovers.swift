@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 import SystemPackage
@@ -7,12 +8,12 @@ import SystemPackage
 /// Everything that is removed here is locked first, by what only the dead do not hold (see ``StagedFile``).
 package struct Leftovers {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
 
     /// A file that is closed to this user, so that its lock cannot be asked for, is nobody's after so long.
     private static let longest = 86_400.0
 
-    package init(_ folder: StateFolder, files: any StateFileSystem = LocalFileSystem()) {
+    package init(_ folder: StateFolder, files: any FileSystem = LocalFileSystem()) {
         self.folder = folder
         self.files = files
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Logging
 import SystemPackage
@@ -40,7 +41,7 @@ package struct RejectionReport: Sendable, Codable, Equatable {
     }
 
     /// The report of a rejected image; nil if it has none that can be read.
-    package static func read(from rejection: FilePath, _ files: some StateFileSystem) -> RejectionReport? {
+    package static func read(from rejection: FilePath, _ files: some FileSystem) -> RejectionReport? {
         guard let bytes = try? files.read(rejection.appending(JobFiles.error), limit: 1 << 20) else { return nil }
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
@@ -69,11 +70,11 @@ package struct RejectionReport: Sendable, Codable, Equatable {
 /// has happened, and every step that has been done finds nothing to do.
 package struct Publication: Sendable {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
     private let logger: Logger?
 
     /// - Parameter logger: where it is said what of a job that is done cannot be removed.
-    package init(_ folder: StateFolder, files: any StateFileSystem, logger: Logger? = nil) {
+    package init(_ folder: StateFolder, files: any FileSystem, logger: Logger? = nil) {
         self.folder = folder
         self.files = files
         self.logger = logger
@@ -224,7 +225,7 @@ package struct Publication: Sendable {
             do throws(FileError) {
                 try files.renameExclusively(directory, to: place)
             } catch {
-                guard error.code == .fileExists || error.code == .directoryNotEmpty else { throw error }
+                guard error.isTaken else { throw error }
                 number += 1
                 continue
             }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import SystemPackage
 
@@ -29,7 +30,7 @@ package struct Recovery: Sendable {
         }
 
         /// The job in a directory as its files tell it. Where they cannot be read, the scheduler meets the error.
-        package init(_ id: JobID, in folder: StateFolder, _ files: some StateFileSystem) {
+        package init(_ id: JobID, in folder: StateFolder, _ files: some FileSystem) {
             let job = folder.job(id)
             self.id = id
             ledger = (try? JobLedger.read(from: job, files)) ?? Recovery.ledger(of: job)
@@ -38,13 +39,13 @@ package struct Recovery: Sendable {
     }
 
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
     private let maker: any JobMaker
     private let claim: Claim
     private let publication: Publication
 
     package init(
-        _ folder: StateFolder, files: any StateFileSystem, maker: any JobMaker, claim: Claim, publication: Publication
+        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, claim: Claim, publication: Publication
     ) {
         self.folder = folder
         self.files = files

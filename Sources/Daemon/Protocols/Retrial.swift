@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -10,7 +11,7 @@ import YAML
 /// throughout, so that nothing that is put in its place is touched instead.
 package struct Retrial {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
 
     /// What came of it.
     package struct Outcome: Sendable, Equatable {
@@ -20,7 +21,7 @@ package struct Retrial {
         package var left: [String]
     }
 
-    package init(_ folder: StateFolder, files: any StateFileSystem = LocalFileSystem()) {
+    package init(_ folder: StateFolder, files: any FileSystem = LocalFileSystem()) {
         self.folder = folder
         self.files = files
     }
@@ -35,12 +36,12 @@ package struct Retrial {
     package func retry(
         _ rejection: FoundJob, changes: [(key: String, value: String)], keepsSettings: Bool
     ) throws -> Outcome {
-        let held: HeldFolder
+        let held: DirectoryHandle
         do throws(FileError) {
-            held = try HeldFolder(rejection.path)
+            held = try DirectoryHandle(rejection.path)
         } catch {
             // Another call has come to its end.
-            if error.code == .noSuchFileOrDirectory { return Outcome(place: nil, left: []) }
+            if error.isMissing { return Outcome(place: nil, left: []) }
             throw error
         }
         do {
@@ -162,7 +163,7 @@ package struct Retrial {
                 try files.removeDirectory(rejection)
             } catch {
                 // Meanwhile another image may have been rejected under that name.
-                guard error.code == .directoryNotEmpty || error.code == .fileExists else { throw error }
+                guard error.isTaken else { throw error }
             }
         }
         return left.sorted()
@@ -172,10 +173,11 @@ package struct Retrial {
     /// killed, wrote there.
     private static func isDisposable(_ name: String) -> Bool {
         if [JobFiles.error, JobFiles.log, JobFiles.record, JobFiles.settings].contains(where: {
-            name == $0 || name == $0 + ".tmp"
+            name == $0 || name == DurableFile.temporaryName(of: $0, .fixed)
         }) {
             return true
         }
-        return name.hasPrefix("original.") && (name.hasSuffix(".yaml") || name.hasSuffix(".yaml.tmp"))
+        return name.hasPrefix("original.") && name.hasSuffix(".yaml")
+            || name.hasPrefix(".original.") && name.hasSuffix(".yaml" + DurableFile.temporarySuffix)
     }
 }

@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Foundation
 import Glibc
 import Restoration
@@ -6,9 +8,9 @@ import SystemPackage
 /// Puts images into the inbox from outside the daemon, so that it meets each one whole, and its settings before it.
 package struct Submission {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
 
-    package init(_ folder: StateFolder, files: any StateFileSystem = LocalFileSystem()) {
+    package init(_ folder: StateFolder, files: any FileSystem = LocalFileSystem()) {
         self.folder = folder
         self.files = files
     }
@@ -47,14 +49,14 @@ package struct Submission {
     /// Copies an image into the inbox, under its own name or the first free one after it.
     /// - Parameter settings: the text of its side file; nil for none.
     /// - Returns: its place there, which it leaves when the daemon takes it.
-    /// - Throws: ``RestorationError``, ``FileSystemError`` or ``FileError``; nothing is left in the inbox then.
+    /// - Throws: ``RestorationError``, ``FileError`` or ``FileError``; nothing is left in the inbox then.
     package func submit(_ file: String, settings: String?) throws -> FilePath {
-        let name = FileSystem.name(of: file)
+        let name = TextPath.name(of: file)
         if let component = FilePath.Component(name) { try Self.check(component) }
         _ = Leftovers(folder, files: files).remove()
         let copy = try stage()
         do {
-            try FileSystem.readChunks(file) { try copy.write($0) }
+            try LocalFileSystem().readChunks(file) { try copy.write($0) }
             try copy.complete()
             return try drop(copy.path, as: name, settings: settings)
         } catch {
@@ -75,7 +77,7 @@ package struct Submission {
         try Self.check(component)
         guard let settings else { return try place(path, as: component, nil) }
         guard let status = try files.status(path) else {
-            throw FileError(.noSuchFileOrDirectory, operation: "put it into the inbox", path: path)
+            throw FileError(.noSuchFileOrDirectory, "put it into the inbox", path, .reading)
         }
         let side = try stage()
         do {
@@ -139,7 +141,7 @@ package struct Submission {
         do throws(FileError) {
             try files.renameExclusively(path, to: place)
         } catch {
-            guard error.code == .fileExists else { throw error }
+            guard error.isTaken else { throw error }
             return false
         }
         try files.synchronise(folder.inbox)

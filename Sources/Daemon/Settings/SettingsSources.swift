@@ -81,7 +81,7 @@ public struct SettingsSources: Sendable {
                 return known.contains(ofRestoration) ? ofRestoration : nil
             }
         } catch {
-            throw DaemonError(.settings, error.description)
+            throw DaemonError(.settings, error.message)
         }
     }
 }

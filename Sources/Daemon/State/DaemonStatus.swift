@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -64,11 +65,11 @@ package struct DaemonStatus: Sendable, Codable, Equatable {
 
     /// Writes it; where that fails the last one stands, with its time.
     package func write(to folder: StateFolder) {
-        try? FileSystem.replace(folder.status.string, with: JobLedger.encode(self), durably: false)
+        try? LocalFileSystem().replace(folder.status.string, with: JobLedger.encode(self), durably: false)
     }
 
     /// What the daemon of a folder last wrote; nil if there is nothing that can be read.
-    package static func read(_ folder: StateFolder, _ files: some StateFileSystem) -> DaemonStatus? {
+    package static func read(_ folder: StateFolder, _ files: some FileSystem) -> DaemonStatus? {
         guard let bytes = try? files.read(folder.status, limit: 1 << 20) else { return nil }
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601

@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -25,9 +27,9 @@ package struct FoundJob: Sendable, Equatable {
 /// Finds the one job that is meant by its identifier, the beginning of that, the image's name or the result's name.
 package struct JobFinder {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
 
-    package init(_ folder: StateFolder, files: any StateFileSystem = LocalFileSystem()) {
+    package init(_ folder: StateFolder, files: any FileSystem = LocalFileSystem()) {
         self.folder = folder
         self.files = files
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import SystemPackage
 
@@ -83,7 +84,7 @@ package struct JobLedger: Sendable, Codable, Equatable {
 
     /// Reads a job's record.
     /// - Returns: nil if there is none or it is damaged.
-    package static func read(from job: FilePath, _ files: some StateFileSystem) throws(FileError) -> JobLedger? {
+    package static func read(from job: FilePath, _ files: some FileSystem) throws(FileError) -> JobLedger? {
         let path = job.appending(fileName)
         guard try files.status(path)?.kind == .regular else { return nil }
         let bytes = try files.read(path, limit: 1 << 20)
@@ -93,7 +94,7 @@ package struct JobLedger: Sendable, Codable, Equatable {
     }
 
     /// Writes the record into a job's directory, atomically.
-    package func write(to job: FilePath, _ files: some StateFileSystem) throws(FileError) {
+    package func write(to job: FilePath, _ files: some FileSystem) throws(FileError) {
         try files.write(json(), to: job.appending(Self.fileName))
     }
 

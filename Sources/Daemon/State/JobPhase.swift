@@ -1,3 +1,4 @@
+import Files
 import Restoration
 import SystemPackage
 
@@ -15,7 +16,7 @@ package enum JobPhase: Sendable, Equatable {
     case finished
 
     /// Reads the phase of the job in `directory`.
-    package init(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) {
+    package init(of directory: FilePath, _ files: some FileSystem) throws(FileError) {
         let rejection = directory.appending(JobFiles.rejection)
         let result = directory.appending(JobFiles.result)
         if try files.status(rejection.appending(JobFiles.error))?.kind == .regular {
@@ -35,7 +36,7 @@ package enum JobPhase: Sendable, Equatable {
 /// The names in a job's directory that the daemon itself deals with.
 package enum JobFiles {
     /// The image to restore, by whichever of its possible names it is there; nil if it is not.
-    package static func input(of directory: FilePath, _ files: some StateFileSystem) throws(FileError) -> FilePath? {
+    package static func input(of directory: FilePath, _ files: some FileSystem) throws(FileError) -> FilePath? {
         var odd: FilePath?
         for name in JobRecord.inputNames {
             let path = directory.appending(name)
@@ -47,7 +48,7 @@ package enum JobFiles {
     }
 
     /// Whether a directory is a result: it holds a report and a restored image, regular files with something in them.
-    static func isComplete(result: FilePath, _ files: some StateFileSystem) throws(FileError) -> Bool {
+    static func isComplete(result: FilePath, _ files: some FileSystem) throws(FileError) -> Bool {
         guard try files.status(result)?.kind == .directory else { return false }
         for name in [report, image] {
             guard let status = try files.status(result.appending(name)), status.kind == .regular, status.size > 0 else {

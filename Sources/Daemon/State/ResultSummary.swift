@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -17,7 +18,7 @@ struct ResultSummary: Decodable {
     }
 
     /// Reads a result's summary; nil if it is none of this program's.
-    static func read(from result: FilePath, _ files: some StateFileSystem) -> ResultSummary? {
+    static func read(from result: FilePath, _ files: some FileSystem) -> ResultSummary? {
         let path = result.appending(JobFiles.report)
         guard (try? files.status(path))??.kind == .regular, let bytes = try? files.read(path, limit: 1 << 24) else {
             return nil

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -17,9 +18,9 @@ extension StateFolder {
         let path =
             given ?? environment["DKP_STATE_DIR"] ?? stateDirectory(in: settingsFile)
             ?? DaemonSettings().stateDirectory.string
-        let folder = StateFolder(FilePath(FileSystem.absolute(path)))
-        guard FileSystem.isDirectory(folder.jobs.string), FileSystem.isDirectory(folder.inbox.string) else {
-            if FileSystem.isDirectory(folder.root.string), access(folder.root.string, X_OK) != 0, errno == EACCES {
+        let folder = StateFolder(FilePath(TextPath.absolute(path)))
+        guard LocalFileSystem().isDirectory(folder.jobs.string), LocalFileSystem().isDirectory(folder.inbox.string) else {
+            if LocalFileSystem().isDirectory(folder.root.string), LocalFileSystem().isClosed(folder.root) {
                 throw RestorationError(
                     .noInput,
                     "\(folder.root.readable): the user \(UserAccount.current.name) may not look into this folder",

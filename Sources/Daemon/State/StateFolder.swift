@@ -1,3 +1,4 @@
+import Files
 import SystemPackage
 
 /// The folders of one daemon, all on one file system: a claim and a publication are each one rename.
@@ -38,7 +39,7 @@ public struct StateFolder: Sendable, Hashable {
     package func retired(_ id: JobID) -> FilePath { jobs.appending(".\(id).done") }
 
     /// Makes the folders that are missing and checks that renames among them can work.
-    package func create(_ files: some StateFileSystem) throws(DaemonError) {
+    package func create(_ files: some FileSystem) throws(DaemonError) {
         do throws(FileError) {
             try makeAncestors(of: root, files)
             try makeDirectory(root, files)
@@ -47,7 +48,7 @@ public struct StateFolder: Sendable, Hashable {
                 try makeDirectory(folder, files)
                 guard let status = try files.status(folder) else { continue }
                 if folder != weights && folder != requests && status.device != device {
-                    throw FileError(.improperLink, operation: "use it with \(root.readable)", path: folder)
+                    throw FileError(.improperLink, "use it with \(root.readable)", folder)
                 }
             }
         } catch {
@@ -55,7 +56,7 @@ public struct StateFolder: Sendable, Hashable {
         }
     }
 
-    private func makeAncestors(of path: FilePath, _ files: some StateFileSystem) throws(FileError) {
+    private func makeAncestors(of path: FilePath, _ files: some FileSystem) throws(FileError) {
         let parent = path.removingLastComponent()
         guard !parent.components.isEmpty, parent != path, try files.status(parent) == nil else { return }
         try makeAncestors(of: parent, files)
@@ -64,7 +65,7 @@ public struct StateFolder: Sendable, Hashable {
 
     /// As `ensureDirectory`, but an operator's symbolic link to a directory is welcome here: these names are not
     /// strangers'.
-    private func makeDirectory(_ path: FilePath, _ files: some StateFileSystem) throws(FileError) {
+    private func makeDirectory(_ path: FilePath, _ files: some FileSystem) throws(FileError) {
         if try files.status(path)?.kind == .symbolicLink {
             _ = try files.entries(path)
         } else {

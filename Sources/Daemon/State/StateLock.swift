@@ -1,4 +1,4 @@
-import CLinux
+import Files
 import Glibc
 import Synchronization
 import SystemPackage
@@ -9,32 +9,19 @@ import SystemPackage
 /// `dkpd.pid`, which all may read, everybody else tells whether a daemon is up: it is locked too, and its lock is only
 /// asked for, never taken, by who wants to know. A second daemon needs both.
 package final class StateLock: Sendable {
-    private struct Descriptors {
-        var lock: CInt
-        var process: CInt
+    private struct Held: ~Copyable {
+        var lock: LockFile
+        var process: LockFile
     }
 
     private let folder: StateFolder
-    private let descriptors: Mutex<Descriptors>
+    private let held: Mutex<Held>
 
     /// Takes the lock and writes this process's number into both files.
     /// - Throws: `stateFolderInUse` naming the holder, or `stateFolder`.
     package init(_ folder: StateFolder) throws(DaemonError) {
         self.folder = folder
-        let lock = try Self.takeLock(folder)
-        do throws(DaemonError) {
-            descriptors = Mutex(Descriptors(lock: lock, process: try Self.takeProcessFile(folder)))
-        } catch {
-            close(lock)
-            throw error
-        }
-    }
-
-    deinit {
-        descriptors.withLock {
-            close($0.process)
-            close($0.lock)
-        }
+        held = Mutex(Held(lock: try Self.takeLock(folder), process: try Self.takeProcessFile(folder)))
     }
 
     /// Makes sure that the lock is still the folder's: a file of it that was removed or replaced is made and locked anew.
@@ -42,132 +29,91 @@ package final class StateLock: Sendable {
     /// - Throws: `stateFolderInUse` if another daemon has come in meanwhile: this one must end. `stateFolder` if it cannot
     ///   be told now.
     package func renew() throws(DaemonError) -> [FilePath] {
-        let held = descriptors.withLock { $0 }
-        var renewed: [FilePath] = []
-        if !Self.isFile(held.lock, at: folder.lock) {
-            let lock = try Self.takeLock(folder)
-            descriptors.withLock { $0.lock = lock }
-            close(held.lock)
-            renewed.append(folder.lock)
+        try held.withLock { held throws(DaemonError) in
+            var renewed: [FilePath] = []
+            if !held.lock.isInPlace {
+                held.lock = try Self.takeLock(folder)
+                renewed.append(folder.lock)
+            }
+            if !held.process.isFile(at: folder.processFile) {
+                held.process = try Self.takeProcessFile(folder)
+                renewed.append(folder.processFile)
+            }
+            return renewed
         }
-        if !Self.isFile(held.process, at: folder.processFile) {
-            let process = try Self.takeProcessFile(folder)
-            descriptors.withLock { $0.process = process }
-            close(held.process)
-            renewed.append(folder.processFile)
-        }
-        return renewed
     }
 
     /// Whether a daemon works on the folder at this instant, and which process it is.
     package static func holder(_ folder: StateFolder) -> String? {
-        let descriptor = folder.processFile.withPlatformString { dkp_open_regular($0) }
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        return dkp_is_description_locked(descriptor) == 1 ? content(descriptor) : nil
+        guard let file = try? RegularFile(folder.processFile, followingLinks: false), file.isDescriptionLocked else {
+            return nil
+        }
+        return number(in: (try? file.read(count: numberLength)) ?? [])
     }
 
     /// Opens the file that decides, and locks the very file that has its name afterwards.
-    private static func takeLock(_ folder: StateFolder) throws(DaemonError) -> CInt {
-        let path = folder.lock
-        while true {
-            let descriptor = try openOwn(path, mode: 0o600)
-            // One of an earlier version could be opened, and so locked, by others.
-            _ = fchmod(descriptor, 0o600)
-            guard lock(descriptor) else {
-                let code = Errno(rawValue: errno)
-                defer { close(descriptor) }
-                guard code == .wouldBlock else { throw failure(FileError(code, operation: "lock", path: path)) }
-                throw inUse(folder, by: content(descriptor))
+    private static func takeLock(_ folder: StateFolder) throws(DaemonError) -> LockFile {
+        var holder = "unknown"
+        do throws(FileError) {
+            while true {
+                let file = try LockFile(folder.lock, mode: 0o600)
+                // One of an earlier version could be opened, and so locked, by others.
+                file.setMode(0o600)
+                guard try lock(file) else {
+                    holder = number(in: file.contents(limit: numberLength))
+                    break
+                }
+                if file.isInPlace { return try marked(file) }
             }
-            guard isFile(descriptor, at: path) else {
-                close(descriptor)
-                continue
-            }
-            return try complete(descriptor) { () throws(FileError) in try write(descriptor, path) }
+        } catch {
+            throw failure(error)
         }
+        throw inUse(folder, by: holder)
     }
 
     /// Locks the file from which others tell that a daemon is up. One that somebody else has locked as a reader, which
     /// all who can read it may, is replaced: nobody can have locked the new one before it is in place.
-    private static func takeProcessFile(_ folder: StateFolder) throws(DaemonError) -> CInt {
+    private static func takeProcessFile(_ folder: StateFolder) throws(DaemonError) -> LockFile {
         let path = folder.processFile
-        let present = try openOwn(path, mode: 0o644)
-        if dkp_lock_description(present) == 0, isFile(present, at: path) {
-            return try complete(present) { () throws(FileError) in try write(present, path) }
-        }
-        let isTaken = dkp_is_description_locked(present) == 1
-        let holder = content(present)
-        close(present)
-        if isTaken { throw inUse(folder, by: holder) }
-        let new = path.removingLastComponent().appending(".dkpd.pid.new")
-        _ = new.withPlatformString { unlink($0) }
-        let descriptor = try openOwn(new, mode: 0o644)
-        return try complete(descriptor) { () throws(FileError) in
-            guard dkp_lock_description(descriptor) == 0 else { throw .last("lock", new) }
-            try write(descriptor, new)
-            try LocalFileSystem().rename(new, to: path)
-        }
-    }
-
-    /// The descriptor, once `body` has done what is left to do with it; closed if that fails.
-    private static func complete(
-        _ descriptor: CInt, _ body: () throws(FileError) -> Void
-    ) throws(DaemonError) -> CInt {
         do throws(FileError) {
-            try body()
-            return descriptor
+            let present = try LockFile(path, mode: 0o644)
+            if (try? present.lockDescription()) == true, present.isInPlace { return try marked(present) }
+            if !present.isDescriptionLocked {
+                let new = path.removingLastComponent().appending(".dkpd.pid.new")
+                try LocalFileSystem().removeFile(new)
+                let file = try LockFile(new, mode: 0o644)
+                guard try file.lockDescription() else { throw FileError(.wouldBlock, "lock", new) }
+                let complete = try marked(file)
+                try LocalFileSystem().rename(new, to: path)
+                return complete
+            }
         } catch {
-            close(descriptor)
             throw failure(error)
         }
+        throw inUse(folder, by: holder(folder) ?? "unknown")
     }
 
-    private static func openOwn(_ path: FilePath, mode: mode_t) throws(DaemonError) -> CInt {
-        // O_NONBLOCK: opening a FIFO must not wait.
-        let descriptor = path.withPlatformString {
-            open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode)
-        }
-        guard descriptor >= 0 else { throw failure(.last("open", path)) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw failure(FileError(.invalidArgument, operation: "use it as a lock", path: path))
-        }
-        return descriptor
+    /// A lock file with this process's number in it.
+    private static func marked(_ file: consuming LockFile) throws(FileError) -> LockFile {
+        try file.replaceContents(with: Array("\(getpid())\n".utf8))
+        return file
     }
 
     /// Takes the lock. A command that gives a job up where no daemon is has it for an instant, so a lock that is not free
     /// is tried a few times.
-    private static func lock(_ descriptor: CInt) -> Bool {
+    private static func lock(_ file: borrowing LockFile) throws(FileError) -> Bool {
         for _ in 0..<10 {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-            guard errno == EWOULDBLOCK else { return false }
+            if try file.lock() { return true }
             usleep(20_000)
         }
-        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        return try file.lock()
     }
 
-    private static func isFile(_ descriptor: CInt, at path: FilePath) -> Bool {
-        var (own, there) = (stat(), stat())
-        return fstat(descriptor, &own) == 0 && path.withPlatformString { lstat($0, &there) } == 0
-            && own.st_dev == there.st_dev && own.st_ino == there.st_ino
-    }
+    /// More than the digits of any process's number.
+    private static let numberLength = 32
 
-    private static func write(_ descriptor: CInt, _ path: FilePath) throws(FileError) {
-        let text = Array("\(getpid())\n".utf8)
-        // What is there is written over first: a full disk has no room for less.
-        guard pwrite(descriptor, text, text.count, 0) == text.count, ftruncate(descriptor, off_t(text.count)) == 0
-        else {
-            throw .last("write", path)
-        }
-    }
-
-    private static func content(_ descriptor: CInt) -> String {
-        var bytes = [UInt8](repeating: 0, count: 32)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        guard count > 0 else { return "unknown" }
-        let digits = bytes[..<count].prefix { 48...57 ~= $0 }
+    private static func number(in bytes: [UInt8]) -> String {
+        let digits = bytes.prefix { 48...57 ~= $0 }
         return digits.isEmpty ? "unknown" : String(decoding: digits, as: UTF8.self)
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -9,7 +10,7 @@ extension StateSurvey {
     ///   - now: what tells a worker's fresh word from an old one, where no daemon is up.
     /// - Throws: ``FileError`` if a folder cannot be listed.
     package init(
-        _ folder: StateFolder, files: some StateFileSystem = LocalFileSystem(), recent: Int = 5, now: Date = Date()
+        _ folder: StateFolder, files: some FileSystem = LocalFileSystem(), recent: Int = 5, now: Date = Date()
     ) throws(FileError) {
         let reader = Reader(folder: folder, files: files, now: now)
         self.folder = folder.root.string
@@ -33,7 +34,7 @@ extension StateSurvey {
 }
 
 /// Reads one folder at one moment.
-private struct Reader<Files: StateFileSystem> {
+private struct Reader<Files: FileSystem> {
     let folder: StateFolder
     let files: Files
     let now: Date

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Logging
 import Synchronization
@@ -7,12 +8,12 @@ import SystemPackage
 /// nothing at all unless the operator has asked for it.
 package final class Retention: Sendable {
     private let folder: StateFolder
-    private let files: any StateFileSystem
+    private let files: any FileSystem
     private let logger: Logger
     /// What could not be removed, and why, so that it is said once.
     private let told = Mutex<[FilePath.Component: String]>([:])
 
-    package init(_ folder: StateFolder, files: any StateFileSystem, logger: Logger) {
+    package init(_ folder: StateFolder, files: any FileSystem, logger: Logger) {
         self.folder = folder
         self.files = files
         self.logger = logger

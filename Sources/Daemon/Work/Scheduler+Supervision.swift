@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 import Logging
@@ -117,7 +118,7 @@ struct CancellationWatch {
     init(_ folder: StateFolder) { self.folder = folder }
 
     /// Those of the jobs that were given up, if anything can have happened since the last look.
-    mutating func news(among jobs: () async -> [JobID], _ files: some StateFileSystem) async -> [JobID] {
+    mutating func news(among jobs: () async -> [JobID], _ files: some FileSystem) async -> [JobID] {
         guard ContinuousClock.now >= nextLook, let status = try? files.status(folder.requests), status != seen else {
             return []
         }

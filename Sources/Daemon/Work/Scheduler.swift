@@ -1,3 +1,5 @@
+import Failures
+import Files
 import Foundation
 import Glibc
 import Logging
@@ -9,7 +11,7 @@ import SystemPackage
 /// When it is asked to stop, every worker writes its checkpoint first.
 struct Scheduler: Service {
     let folder: StateFolder
-    let files: any StateFileSystem
+    let files: any FileSystem
     let publication: Publication
     let executor: any Executor
     let queue: JobQueue
@@ -254,9 +256,9 @@ struct Scheduler: Service {
 
 extension Scheduler {
     /// What the worker wrote down about its failure.
-    private func failure(in job: FilePath) -> WorkerFailure? {
+    private func failure(in job: FilePath) -> FailureReport? {
         guard let bytes = try? files.read(job.appending(JobFiles.error), limit: 65_536) else { return nil }
-        return try? JSONDecoder().decode(WorkerFailure.self, from: Data(bytes))
+        return try? JSONDecoder().decode(FailureReport.self, from: Data(bytes))
     }
 
     /// The last line that the worker said in this run.

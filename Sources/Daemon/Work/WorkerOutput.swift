@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import Restoration
 import Synchronization
@@ -51,7 +52,7 @@ final class WorkerOutput: Sendable {
 
     /// Opens a job's log for what a worker will print.
     /// - Returns: the log's writer, and the worker's end of the pipe, which is the caller's to close.
-    /// - Throws: `FileSystemError` of the log, ``FileError`` of the pipe.
+    /// - Throws: `FileError` of the log, ``FileError`` of the pipe.
     static func open(_ log: FilePath) throws -> (output: WorkerOutput, end: FileDescriptor) {
         let bounded = try BoundedLog(appendingTo: log.string)
         var ends: [CInt] = [-1, -1]
@@ -68,7 +69,7 @@ final class WorkerOutput: Sendable {
         } catch {
             close(ends[0])
             close(end)
-            throw FileError(error, operation: "read a pipe for", path: log)
+            throw FileError(error, "read a pipe for", log)
         }
     }
 

@@ -1,11 +1,6 @@
 internal import CFFTW
+import Failures
 import Foundation
-
-/// FFTW could not be set up.
-public struct FourierTransformError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The sentence.
-    public let description: String
-}
 
 /// A real two-dimensional Fourier transform of one size and its inverse (FFTW, single precision), planned once.
 ///
@@ -30,17 +25,17 @@ final class FourierTransform {
     /// - Parameters:
     ///   - height: rows, at least 1.
     ///   - width: columns, at least 1.
-    init(height: Int, width: Int) throws(FourierTransformError) {
+    init(height: Int, width: Int) throws(LibraryError) {
         precondition(height > 0 && width > 0, "a transform of \(height) x \(width)")
         let spectrumCount = height * (width / 2 + 1)
         guard let rows = Int32(exactly: height), let columns = Int32(exactly: width),
             let plane = fftwf_alloc_real(height * width)
         else {
-            throw FourierTransformError(description: "FFTW has no memory for a plane of \(width) x \(height)")
+            throw LibraryError("fourier_transform", "FFTW has no memory for a plane of \(width) x \(height)")
         }
         guard let spectrum = fftwf_alloc_complex(spectrumCount) else {
             fftwf_free(plane)
-            throw FourierTransformError(description: "FFTW has no memory for a spectrum of \(width) x \(height)")
+            throw LibraryError("fourier_transform", "FFTW has no memory for a spectrum of \(width) x \(height)")
         }
         // Estimated, not measured: the algorithm, hence the rounding, must not depend on the clock.
         let plans = Self.planner.withLock {
@@ -56,7 +51,7 @@ final class FourierTransform {
             }
             fftwf_free(spectrum)
             fftwf_free(plane)
-            throw FourierTransformError(description: "FFTW makes no plan for \(width) x \(height)")
+            throw LibraryError("fourier_transform", "FFTW makes no plan for \(width) x \(height)")
         }
         self.height = height
         self.width = width

@@ -1,3 +1,5 @@
+public import Failures
+
 public import Tensors
 
 /// The exact minimiser of || y - (x (*) k)|s ||^2 + alpha || x - x0 ||^2, in closed form (Zhao et al. 2016, "Fast single
@@ -22,8 +24,8 @@ public final class ProximalConsistency: DataConsistency {
     ///   - observed: y, `[channels, h, w]`.
     ///   - scale: s, 1...8.
     ///   - kernelSize: n, odd.
-    /// - Throws: ``FourierTransformError`` if FFTW has no plan or no memory for the size.
-    public init(observed: Tensor<Float>, scale: Int, kernelSize: Int) throws(FourierTransformError) {
+    /// - Throws: ``LibraryError`` if FFTW has no plan or no memory for the size.
+    public init(observed: Tensor<Float>, scale: Int, kernelSize: Int) throws(LibraryError) {
         self.observed = observed
         self.scale = scale
         self.kernelSize = kernelSize

@@ -57,12 +57,12 @@ public final class UNet: NoisePredictor {
     /// Predicts for a noisy image `[channels, height, width]`, its pixels scaled as in training, at a timestep, with a
     /// class label where the network wants one.
     ///
-    /// - Throws: ``UNetError`` for an image or label that does not suit the network; as the initialiser, for an image of
+    /// - Throws: ``DiffusionError`` for an image or label that does not suit the network; as the initialiser, for an image of
     ///   another size than before.
     /// - Returns: `[channels, height, width]`, or `[2 channels, height, width]` with the variance's interpolation behind.
     public func predict(_ image: Tensor<Float>, timestep: Double, label: Int? = nil) throws -> Tensor<Float> {
         guard image.shape.count == 3, image.shape[0] == channels else {
-            throw UNetError.image("an image for this network has \(channels) channels; its shape is \(image.shape)")
+            throw DiffusionError(.unusableNetwork, "an image for this network has \(channels) channels; its shape is \(image.shape)")
         }
         if image.shape[1] != size.height || image.shape[2] != size.width {
             let other = (image.shape[1], image.shape[2])
@@ -72,14 +72,14 @@ public final class UNet: NoisePredictor {
         if let labels {
             guard let label, (0..<labels.shape[0]).contains(label) else {
                 let given = label.map(String.init) ?? "none"
-                throw UNetError.label(
+                throw DiffusionError(.unusableNetwork, 
                     "this network wants a class label, 0 to \(labels.shape[0] - 1), not \(given)")
             }
             let count = labels.shape[1]
             let row = labels.withUnsafeBufferPointer { Array($0[label * count..<(label + 1) * count]) }
             try network.setVector(UNetVector.label, to: row)
         } else if let label {
-            throw UNetError.label("this network knows no classes; the label \(label) has no meaning")
+            throw DiffusionError(.unusableNetwork, "this network knows no classes; the label \(label) has no meaning")
         }
         try network.setVector(
             UNetVector.timestep, to: configuration.timestepEmbedding.vector(timestep: timestep))
@@ -94,7 +94,7 @@ public final class UNet: NoisePredictor {
     ) throws -> (Network, Tensor<Float>?) {
         let reduction = configuration.reduction
         guard size.height > 0, size.width > 0, size.height % reduction == 0, size.width % reduction == 0 else {
-            throw UNetError.image(
+            throw DiffusionError(.unusableNetwork, 
                 "an image for this network has rows and columns that divide by \(reduction), not \(size.height) x "
                     + "\(size.width)")
         }
@@ -107,20 +107,5 @@ public final class UNet: NoisePredictor {
             if name == table?.name { labels = value } else { try network.setParameter(name, to: value) }
         }
         return (network, labels)
-    }
-}
-
-/// What a U-Net refuses to predict for.
-public enum UNetError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// An image of a shape that does not suit the network.
-    case image(String)
-    /// A class label where there are no classes, none where there are, or one out of range.
-    case label(String)
-
-    /// What is wrong and what would be right.
-    public var description: String {
-        switch self {
-        case .image(let text), .label(let text): text
-        }
     }
 }

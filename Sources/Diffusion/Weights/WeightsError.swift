@@ -1,6 +1,8 @@
+public import Failures
+
 /// What is wrong with a file of weights: a code to branch on, and a sentence that names the file, the dataset and the
 /// remedy.
-public struct WeightsError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct WeightsError: Failure, Equatable {
     /// The kinds of failure that callers tell apart.
     public enum Code: String, Sendable, CaseIterable {
         /// There is no such file or group.
@@ -30,6 +32,18 @@ public struct WeightsError: Error, Sendable, Equatable, CustomStringConvertible 
         self.message = message
     }
 
-    /// The message.
-    public var description: String { message }
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension WeightsError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .notFound: .unavailable
+        case .damaged, .wrongFormat, .badConfiguration, .missing, .unexpected, .wrongShape: .badInput
+        }
+    }
 }

@@ -1,4 +1,6 @@
 import CPNG
+import Files
+import SystemPackage
 import Tensors
 
 /// Owns the encoder's output; frees it with itself.
@@ -69,6 +71,11 @@ extension Image {
     ///
     /// - Throws: ``ImageError`` naming the path.
     public func writePNG(to path: String) throws(ImageError) {
-        try replaceFile(at: path, with: pngData())
+        let bytes = try pngData()
+        do throws(FileError) {
+            try DurableFile.write(bytes, to: FilePath(path))
+        } catch {
+            throw ImageError(.cannotWrite, path, error.reason)
+        }
     }
 }

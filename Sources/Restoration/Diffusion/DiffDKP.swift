@@ -45,7 +45,7 @@ public final class DiffDKP: RestorationProcess {
     ///   - model: the diffusion model.
     ///   - oracleKernel: the true kernel `[n, n]`, used instead of an estimate: a bound for experiments.
     /// - Throws: ``RestorationError`` if the model does not suit the input or the settings, `DiffusionError`,
-    ///   `KernelPriorError` or `FourierTransformError`.
+    ///   `KernelPriorError` or `LibraryError`.
     public convenience init(
         input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
         diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Weights that come with the program.
@@ -37,11 +38,11 @@ enum WeightsFolders {
         guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             return []
         }
-        var folder = FileSystem.parent(of: executable)
-        var folders = ["\(FileSystem.parent(of: folder))/share/dkpd/weights"]
+        var folder = TextPath.parent(of: executable)
+        var folders = ["\(TextPath.parent(of: folder))/share/dkpd/weights"]
         while folder.count > 1 {
-            folder = FileSystem.parent(of: folder)
-            if FileSystem.exists("\(folder)/Package.swift") {
+            folder = TextPath.parent(of: folder)
+            if LocalFileSystem().exists("\(folder)/Package.swift") {
                 folders.append("\(folder)/Weights")
                 break
             }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Where a diffusion model's weights are: a file, and perhaps a group in it, written `file.h5#group`.
@@ -27,7 +28,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     /// The same place with a path that means the same in another working directory.
     public var absolute: WeightsLocation {
         var copy = self
-        copy.path = FileSystem.absolute(path)
+        copy.path = TextPath.absolute(path)
         return copy
     }
 
@@ -38,12 +39,12 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     public func inFolder(_ folder: String) -> WeightsLocation {
         var copy = self
         copy.path = "\(folder)/\(path)"
-        if !FileSystem.exists(copy.path), FileSystem.exists(copy.path + ".h5") { copy.path += ".h5" }
+        if !LocalFileSystem().exists(copy.path), LocalFileSystem().exists(copy.path + ".h5") { copy.path += ".h5" }
         return copy
     }
 
     /// Whether there is a file of this path.
-    public var exists: Bool { FileSystem.exists(path) }
+    public var exists: Bool { LocalFileSystem().exists(path) }
 
     /// The place of a name in the folders that programs bring their weights to; where there is none of that name, and for
     /// what is no mere name, the place as it is.
@@ -60,7 +61,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     func verify() throws -> String {
         let known = ShippedWeights.named(self)
         if let known, !exists {
-            let places = isName ? WeightsFolders.installed : [FileSystem.parent(of: path)]
+            let places = isName ? WeightsFolders.installed : [TextPath.parent(of: path)]
             throw RestorationError(
                 .weightsNotFound,
                 "the weights \(known.name) are not there: no \(known.fileName) in "
@@ -83,15 +84,15 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has.
     func requireFile() throws(RestorationError) {
         guard !exists else { return }
-        if let group, FileSystem.exists("\(path)#\(group)") {
+        if let group, LocalFileSystem().exists("\(path)#\(group)") {
             throw RestorationError(
                 .weightsNotFound, "\(path): no such weights file",
                 remedy:
                     "what follows the last # is a group of the file; write \(path)#\(group)# for a file of that name")
         }
-        let folder = FileSystem.parent(of: path)
+        let folder = TextPath.parent(of: path)
         let remedy: String
-        if let names = try? FileSystem.names(in: folder) {
+        if let names = try? LocalFileSystem().names(in: folder) {
             let files = names.filter { $0.hasSuffix(".h5") || $0.hasSuffix(".hdf5") }
             remedy =
                 files.isEmpty

@@ -1,4 +1,5 @@
 import Checkpointing
+import Files
 import Foundation
 import Imaging
 
@@ -22,7 +23,7 @@ public struct ForegroundJob: Sendable {
     /// - Parameters:
     ///   - restart: throws an unfinished job away, whatever it is.
     ///   - force: writes over a result that is there.
-    /// - Throws: ``FileSystemError`` if the input is missing or the output cannot be made; ``RestorationError`` with code
+    /// - Throws: ``FileError`` if the input is missing or the output cannot be made; ``RestorationError`` with code
     ///   `cannotCreate` for a result that is there, `badInput` or `badSettings` for an unfinished job of another input or
     ///   other settings, `busy` for one that is being worked on.
     public init(
@@ -32,19 +33,19 @@ public struct ForegroundJob: Sendable {
         self.output = output
         let digest = try Self.digest(of: input)
         madeDirectories = Self.missingDirectories(output)
-        try FileSystem.makeDirectories(output)
-        try FileSystem.remove("\(output)/\(Self.discardedName)")
+        try LocalFileSystem().makeDirectories(output)
+        try LocalFileSystem().remove("\(output)/\(Self.discardedName)")
         _ = try JobDirectory.recoverUnfinished(in: output)
 
         let path = "\(output)/\(Self.jobName)"
-        if FileSystem.exists(path), restart {
-            if FileSystem.exists("\(path)/\(Self.replacedName)") {
+        if LocalFileSystem().exists(path), restart {
+            if LocalFileSystem().exists("\(path)/\(Self.replacedName)") {
                 // The earlier result is half out of the way of a finished one: that comes first.
                 try Self.publish(JobDirectory.open(path), to: output)
             }
             try Self.discard(path, in: output)
         }
-        if FileSystem.exists(path) {
+        if LocalFileSystem().exists(path) {
             let found = try JobDirectory.open(path)
             guard found.record.inputSHA256 == digest.hexadecimal else {
                 throw RestorationError(
@@ -55,7 +56,7 @@ public struct ForegroundJob: Sendable {
             wasBegun = true
             return
         }
-        if !force, let name = ResultWriter.fileNames.first(where: { FileSystem.exists("\(output)/\($0)") }) {
+        if !force, let name = ResultWriter.fileNames.first(where: { LocalFileSystem().exists("\(output)/\($0)") }) {
             throw RestorationError(
                 .cannotCreate, "\(output): holds \(name) of an earlier result already",
                 remedy: "choose another --output, or --force to write over it")
@@ -67,19 +68,19 @@ public struct ForegroundJob: Sendable {
 
     /// The report of a result that an earlier call of the same kind has finished: of the same image, with the same
     /// settings, scored if this one asks for scores. Nil if there is none; changes nothing.
-    /// - Throws: ``FileSystemError`` if the input cannot be read.
+    /// - Throws: ``FileError`` if the input cannot be read.
     public static func finishedReport(
         input: String, output: String, settings: RestorationSettings, references: JobRecord.References? = nil
     ) throws -> Report? {
         let digest = try digest(of: input)
         let files = ["restored.png", "kernel.png", "figure.png", "result.h5", "job.log"]
-        guard !output.isEmpty, !FileSystem.exists("\(output)/\(jobName)"),
+        guard !output.isEmpty, !LocalFileSystem().exists("\(output)/\(jobName)"),
             let report = try? Report.read("\(output)/report.json"),
             report.inputSHA256 == digest.hexadecimal,
             report.settings.determiningResult == settings.determiningResult,
             (report.psnr != nil) == (references?.image != nil),
             (report.kernelPSNR != nil) == (references?.kernel != nil),
-            files.allSatisfy({ FileSystem.exists("\(output)/\($0)") })
+            files.allSatisfy({ LocalFileSystem().exists("\(output)/\($0)") })
         else { return nil }
         return report
     }
@@ -106,22 +107,22 @@ public struct ForegroundJob: Sendable {
         _ job: JobDirectory, to output: String, willChange: (String) throws -> Void = { _ in }
     ) throws {
         func move(_ name: String, from source: String, to target: String) throws {
-            guard FileSystem.exists("\(source)/\(name)") else { return }
+            guard LocalFileSystem().exists("\(source)/\(name)") else { return }
             try willChange("move \(name) to \(target)")
-            try FileSystem.rename("\(source)/\(name)", to: "\(target)/\(name)")
+            try LocalFileSystem().rename("\(source)/\(name)", to: "\(target)/\(name)")
         }
         let names = ResultWriter.fileNames
         // As long as the first file of the new result waits, whatever is in the output is of an earlier one.
-        if FileSystem.exists("\(job.resultPath)/\(names[0])"),
-            names.contains(where: { FileSystem.exists("\(output)/\($0)") })
+        if LocalFileSystem().exists("\(job.resultPath)/\(names[0])"),
+            names.contains(where: { LocalFileSystem().exists("\(output)/\($0)") })
         {
             let replaced = "\(job.path)/\(replacedName)"
-            try FileSystem.makeDirectories(replaced)
+            try LocalFileSystem().makeDirectories(replaced)
             for name in names.reversed() { try move(name, from: output, to: replaced) }
-            try FileSystem.synchroniseDirectory(output)
+            try LocalFileSystem().synchroniseDirectory(output)
         }
         for name in names { try move(name, from: job.resultPath, to: output) }
-        try FileSystem.synchroniseDirectory(output)
+        try LocalFileSystem().synchroniseDirectory(output)
     }
 
     /// Removes a job that no run of has made a step, and the directories that were made for it: what was refused leaves
@@ -144,9 +145,9 @@ public struct ForegroundJob: Sendable {
     private static func missingDirectories(_ path: String) -> [String] {
         var missing: [String] = []
         var path = path
-        while !path.isEmpty, !FileSystem.exists(path) {
+        while !path.isEmpty, !LocalFileSystem().exists(path) {
             missing.append(path)
-            let parent = FileSystem.parent(of: path)
+            let parent = TextPath.parent(of: path)
             path = parent == "." ? "" : parent
         }
         return missing
@@ -158,10 +159,10 @@ public struct ForegroundJob: Sendable {
         if let job = try? JobDirectory.open(path) {
             let lock = try JobLock(job)
             defer { withExtendedLifetime(lock) {} }
-            try FileSystem.rename(path, to: discarded)
+            try LocalFileSystem().rename(path, to: discarded)
         } else {
-            try FileSystem.rename(path, to: discarded)
+            try LocalFileSystem().rename(path, to: discarded)
         }
-        try FileSystem.remove(discarded)
+        try LocalFileSystem().remove(discarded)
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 extension JobDirectory {
@@ -13,7 +14,7 @@ extension JobDirectory {
                     remedy: "start a new job for it")
             }
             return try Image(file: inputPath, limits: limits)
-        } catch let error as FileSystemError {
+        } catch let error as FileError {
             if error.code == .notFound {
                 throw RestorationError(
                     .noInput, "\(name): \(copy) is not there", remedy: "start a new job for it")

@@ -1,6 +1,8 @@
 import Checkpointing
+import Files
 import Foundation
 import Imaging
+import SystemPackage
 
 /// A job on disk: the input, what was asked, and all the state there is.
 ///
@@ -33,7 +35,7 @@ public struct JobDirectory: Sendable, Equatable {
     public var progressPath: String { "\(path)/progress.json" }
     /// One line per event, with UTC times.
     public var logPath: String { "\(path)/job.log" }
-    /// Why the last run failed, if it did (see ``Failure``).
+    /// Why the last run failed, if it did (see ``FailureReport``).
     public var errorPath: String { "\(path)/error.json" }
     /// Held by the one worker at work.
     public var lockPath: String { "\(path)/lock" }
@@ -43,7 +45,7 @@ public struct JobDirectory: Sendable, Equatable {
     public var resultPath: String { "\(path)/result" }
 
     /// Whether the result is complete.
-    public var isFinished: Bool { FileSystem.exists(resultPath) }
+    public var isFinished: Bool { LocalFileSystem().exists(resultPath) }
 
     /// Makes a job directory named `name` in `parent`: everything is written and synchronised under a temporary name,
     /// then renamed.
@@ -56,7 +58,7 @@ public struct JobDirectory: Sendable, Equatable {
     ///   - originalName: the user's name for the image; the input's own if nil.
     ///   - references: files that the result is scored against.
     ///   - transfer: whether the input is copied or renamed away.
-    /// - Throws: ``FileSystemError``, ``RestorationError`` or ``SettingsError``; nothing is left behind, and a file to
+    /// - Throws: ``FileError``, ``RestorationError`` or ``SettingsError``; nothing is left behind, and a file to
     ///   be moved is where it was.
     public static func create(
         in parent: String, input: String, settings: RestorationSettings, name: String, originalName: String? = nil,
@@ -67,12 +69,12 @@ public struct JobDirectory: Sendable, Equatable {
             throw RestorationError(.internalError, "\"\(name)\" cannot be the name of a job directory")
         }
         let path = "\(parent)/\(name)"
-        guard !FileSystem.exists(path) else {
-            throw FileSystemError(.exists, path, "is there already; choose another name")
+        guard !LocalFileSystem().exists(path) else {
+            throw FileError(.exists, FilePath(path), "is there already", remedy: "choose another name")
         }
         let temporary = "\(parent)/\(temporaryPrefix)\(name)"
-        try FileSystem.remove(temporary)
-        try FileSystem.makeDirectory(temporary)
+        try LocalFileSystem().remove(temporary)
+        try LocalFileSystem().makeDirectory(temporary)
         var temporaryInput = "\(temporary)/input"
         do {
             let format = try self.format(of: input, followingLinks: transfer == .copy)
@@ -84,27 +86,27 @@ public struct JobDirectory: Sendable, Equatable {
                 }
             let record = JobRecord(
                 id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
-                originalName: originalName ?? FileSystem.name(of: input), created: Date(),
+                originalName: originalName ?? TextPath.name(of: input), created: Date(),
                 softwareVersion: Software.version, inputFormat: format, inputSHA256: digest.hexadecimal,
                 inputBytes: digest.bytes, settings: settings, references: references)
-            try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
-            if transfer == .move { try FileSystem.rename(input, to: temporaryInput) }
+            try LocalFileSystem().replace("\(temporary)/job.json", with: record.json(), durably: true)
+            if transfer == .move { try LocalFileSystem().rename(input, to: temporaryInput) }
             return try complete(temporary, as: path, record: record)
         } catch {
             // A moved input goes back: it is all there is of the user's file.
-            if transfer == .move, FileSystem.exists(temporaryInput) {
-                try? FileSystem.rename(temporaryInput, to: input)
+            if transfer == .move, LocalFileSystem().exists(temporaryInput) {
+                try? LocalFileSystem().rename(temporaryInput, to: input)
             }
-            if transfer == .copy || !FileSystem.exists(temporaryInput) { try? FileSystem.remove(temporary) }
+            if transfer == .copy || !LocalFileSystem().exists(temporaryInput) { try? LocalFileSystem().remove(temporary) }
             throw error
         }
     }
 
     /// Opens a job directory and reads `job.json`.
-    /// - Throws: ``FileSystemError`` or ``RestorationError`` if it is not a job directory.
+    /// - Throws: ``FileError`` or ``RestorationError`` if it is not a job directory.
     public static func open(_ path: String) throws -> JobDirectory {
-        guard FileSystem.isDirectory(path) else {
-            throw FileSystemError(.notFound, path, "no such job directory; check the path")
+        guard LocalFileSystem().isDirectory(path) else {
+            throw FileError(.notFound, FilePath(path), "no such job directory", remedy: "check the path")
         }
         let record = try JobRecord.read("\(path)/job.json")
         guard record.formatVersion == JobRecord.formatVersion else {
@@ -124,7 +126,7 @@ public struct JobDirectory: Sendable, Equatable {
     public static func recoverUnfinished(in parent: String) throws -> [JobDirectory] {
         var recovered: [JobDirectory] = []
         var failure: (any Error)?
-        for name in try FileSystem.names(in: parent) where name.hasPrefix(temporaryPrefix) {
+        for name in try LocalFileSystem().names(in: parent) where name.hasPrefix(temporaryPrefix) {
             let path = "\(parent)/\(name.dropFirst(temporaryPrefix.count))"
             do {
                 if let job = try recover("\(parent)/\(name)", as: path) { recovered.append(job) }
@@ -139,13 +141,13 @@ public struct JobDirectory: Sendable, Equatable {
     private static func recover(_ temporary: String, as path: String) throws -> JobDirectory? {
         // The record is written before an input is moved in, and after one has been copied in: without either, the
         // user's own file is still where it was.
-        guard JobRecord.inputNames.contains(where: { FileSystem.exists("\(temporary)/\($0)") }),
-            FileSystem.exists("\(temporary)/job.json")
+        guard JobRecord.inputNames.contains(where: { LocalFileSystem().exists("\(temporary)/\($0)") }),
+            LocalFileSystem().exists("\(temporary)/job.json")
         else {
-            try FileSystem.remove(temporary)
+            try LocalFileSystem().remove(temporary)
             return nil
         }
-        guard !FileSystem.exists(path), let job = try? open(temporary) else { return nil }
+        guard !LocalFileSystem().exists(path), let job = try? open(temporary) else { return nil }
         return try complete(temporary, as: path, record: job.record)
     }
 
@@ -161,7 +163,7 @@ public struct JobDirectory: Sendable, Equatable {
         record.settings = settings
         record.references = references
         if record != self.record {
-            try FileSystem.replace(recordPath, with: record.json(), durably: true)
+            try LocalFileSystem().replace(recordPath, with: record.json(), durably: true)
         }
         return JobDirectory(path: path, record: record)
     }
@@ -176,17 +178,17 @@ public struct JobDirectory: Sendable, Equatable {
         if digest.hexadecimal != record.inputSHA256 {
             record.inputSHA256 = digest.hexadecimal
             record.inputBytes = digest.bytes
-            try FileSystem.replace("\(temporary)/job.json", with: record.json(), durably: true)
+            try LocalFileSystem().replace("\(temporary)/job.json", with: record.json(), durably: true)
         }
-        try FileSystem.synchroniseDirectory(temporary)
-        try FileSystem.rename(temporary, to: path)
-        try FileSystem.synchroniseDirectory(FileSystem.parent(of: path))
+        try LocalFileSystem().synchroniseDirectory(temporary)
+        try LocalFileSystem().rename(temporary, to: path)
+        try LocalFileSystem().synchroniseDirectory(TextPath.parent(of: path))
         return JobDirectory(path: path, record: record)
     }
 
     private static func copy(_ source: String, to target: String) throws -> (hexadecimal: String, bytes: Int) {
         let writer = try FileWriter(creating: target)
-        try FileSystem.readChunks(source) { try writer.write($0) }
+        try LocalFileSystem().readChunks(source) { try writer.write($0) }
         try writer.synchronise()
         return try digest(of: target, followingLinks: false)
     }
@@ -195,7 +197,7 @@ public struct JobDirectory: Sendable, Equatable {
     private static func format(of path: String, followingLinks: Bool) throws -> ImageFormat? {
         var head: [UInt8] = []
         let length = ImageFormat.signatureLength
-        try FileSystem.readChunks(path, followingLinks: followingLinks, limit: length) { head += $0 }
+        try LocalFileSystem().readChunks(path, followingLinks: followingLinks, limit: length) { head += $0 }
         return ImageFormat(signature: head)
     }
 
@@ -205,7 +207,7 @@ public struct JobDirectory: Sendable, Equatable {
     ) throws -> (hexadecimal: String, bytes: Int) {
         let digest = try SHA256()
         var bytes = 0
-        try FileSystem.readChunks(path, followingLinks: followingLinks, largest: largest) { chunk in
+        try LocalFileSystem().readChunks(path, followingLinks: followingLinks, largest: largest) { chunk in
             bytes += chunk.count
             digest.update(chunk)
         }

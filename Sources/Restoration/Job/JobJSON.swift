@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The JSON of the job layer: sorted keys, UTC times in ISO 8601, infinite numbers as "inf".
@@ -23,11 +24,11 @@ package enum JobJSON {
         decoder.dateDecodingStrategy = .iso8601
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        let bytes = try FileSystem.read(path)
+        let bytes = try LocalFileSystem().contents(of: path)
         do {
             return try decoder.decode(Value.self, from: Data(bytes))
         } catch let error as SettingsError {
-            throw RestorationError(.badSettings, "\(path): \(error.description)")
+            throw RestorationError(.badSettings, "\(path): \(error.message)")
         } catch {
             throw RestorationError(
                 .badInput, "\(path): not the JSON that belongs there: \(error)",

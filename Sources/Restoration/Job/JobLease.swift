@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The right to change what is in a job directory, as a number that only grows: whoever starts a worker takes the next
@@ -22,7 +23,7 @@ public struct JobLease: Sendable, Equatable {
 
     /// Takes the next lease of a job, and with it the right from all before it: once this returns, nobody else changes
     /// the job.
-    /// - Throws: ``FileSystemError``; ``RestorationError`` if others take leases of this job without end.
+    /// - Throws: ``FileError``; ``RestorationError`` if others take leases of this job without end.
     public static func take(_ job: String) throws -> JobLease {
         for _ in 0..<100 {
             let number = (try numbers(in: job).max() ?? 0) + 1
@@ -32,13 +33,13 @@ public struct JobLease: Sendable, Equatable {
                     remedy: "remove \(prefix)\(number - 1), which nobody was ever given, when no worker is at the job")
             }
             let lease = JobLease(job: job, number: number)
-            do throws(FileSystemError) {
-                try FileSystem.makeDirectory(lease.path)
+            do throws(FileError) {
+                try LocalFileSystem().makeDirectory(lease.path)
             } catch {
                 if error.code == .exists { continue }
                 throw error
             }
-            try FileSystem.synchroniseDirectory(job)
+            try LocalFileSystem().synchroniseDirectory(job)
             // Looked at again: of two who take a lease at once, the one whose directory came last sees the other's.
             let others = try numbers(in: job).filter { $0 != number }
             if let newest = others.max(), newest > number {
@@ -57,7 +58,7 @@ public struct JobLease: Sendable, Equatable {
     public static func newest(in job: String) throws -> Int { try numbers(in: job).max() ?? 0 }
 
     /// Whether the right is still this one's.
-    public var isCurrent: Bool { 1...Self.highestNumber ~= number && FileSystem.isDirectory(path) }
+    public var isCurrent: Bool { 1...Self.highestNumber ~= number && LocalFileSystem().isDirectory(path) }
 
     /// Throws if the right has passed to another.
     func check() throws(RestorationError) {
@@ -71,9 +72,9 @@ public struct JobLease: Sendable, Equatable {
     var path: String { "\(job)/\(Self.prefix)\(number)" }
 
     /// Replaces a file of the job in one instant, if the right is still there.
-    func replace(_ path: String, with bytes: some Collection<UInt8>, durably: Bool) throws {
+    func replace(_ path: String, with bytes: [UInt8], durably: Bool) throws {
         do {
-            try FileSystem.replace(path, with: bytes, durably: durably, by: self.path)
+            try LocalFileSystem().replace(path, with: bytes, durably: durably, from: self.path)
         } catch {
             try check()
             throw error
@@ -83,7 +84,7 @@ public struct JobLease: Sendable, Equatable {
     /// Puts a file or directory that was finished in the lease's own directory in place, if the right is still there.
     func place(_ name: String, at path: String) throws {
         do {
-            try FileSystem.rename("\(self.path)/\(name)", to: path)
+            try LocalFileSystem().rename("\(self.path)/\(name)", to: path)
         } catch {
             try check()
             throw error
@@ -94,13 +95,13 @@ public struct JobLease: Sendable, Equatable {
     func remove(_ path: String) throws {
         let discarded = "\(self.path)/.discarded"
         do {
-            try FileSystem.rename(path, to: discarded)
+            try LocalFileSystem().rename(path, to: discarded)
         } catch {
             try check()
-            if !FileSystem.exists(path) { return }
+            if !LocalFileSystem().exists(path) { return }
             throw error
         }
-        try FileSystem.remove(discarded)
+        try LocalFileSystem().remove(discarded)
     }
 
     // MARK: Taking away
@@ -113,18 +114,18 @@ public struct JobLease: Sendable, Equatable {
 
     private func revoke() throws {
         let revoked = "\(job)/\(Self.revokedPrefix)\(number)"
-        try FileSystem.remove(revoked)
+        try LocalFileSystem().remove(revoked)
         do {
-            try FileSystem.rename(path, to: revoked)
+            try LocalFileSystem().rename(path, to: revoked)
         } catch {
-            if !FileSystem.exists(path) { return }
+            if !LocalFileSystem().exists(path) { return }
             throw error
         }
         try Self.removeWhole(revoked)
     }
 
     private static func removeRevoked(in job: String) throws {
-        for name in try FileSystem.names(in: job) where name.hasPrefix(revokedPrefix) {
+        for name in try LocalFileSystem().names(in: job) where name.hasPrefix(revokedPrefix) {
             try removeWhole("\(job)/\(name)")
         }
     }
@@ -134,15 +135,15 @@ public struct JobLease: Sendable, Equatable {
     private static func removeWhole(_ path: String) throws {
         for attempt in 1... {
             do {
-                return try FileSystem.remove(path)
+                return try LocalFileSystem().remove(path)
             } catch {
-                if attempt == 20 || !FileSystem.exists(path) { throw error }
+                if attempt == 20 || !LocalFileSystem().exists(path) { throw error }
             }
         }
     }
 
     private static func numbers(in job: String) throws -> [Int] {
-        try FileSystem.names(in: job).compactMap(number(ofName:))
+        try LocalFileSystem().names(in: job).compactMap(number(ofName:))
     }
 
     /// The number of the lease that a directory's name is, nil if it is none. Only as it is written here: "lease-7", not
@@ -156,12 +157,12 @@ public struct JobLease: Sendable, Equatable {
 
     /// Removes what is called like a lease and is none, as far as that can be done: it entitles nobody to anything.
     private static func removeForeign(from job: String) {
-        for name in (try? FileSystem.names(in: job)) ?? [] {
+        for name in (try? LocalFileSystem().names(in: job)) ?? [] {
             let digits = name.dropFirst(prefix.count)
             guard name.hasPrefix(prefix), !digits.isEmpty, digits.utf8.allSatisfy({ 48...57 ~= $0 }),
                 number(ofName: name) == nil
             else { continue }
-            try? FileSystem.remove("\(job)/\(name)")
+            try? LocalFileSystem().remove("\(job)/\(name)")
         }
     }
 }

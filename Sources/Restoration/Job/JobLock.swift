@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import SystemPackage
 
 /// A job directory held for work: its lease, which is what entitles to change it, and the lock, by which others see that
 /// somebody is at it.
@@ -43,30 +45,21 @@ struct JobHold: ~Copyable {
 /// The mark of a worker on its job directory, there as long as this value lives; the system removes it when the process
 /// dies, however it dies.
 struct JobLock: ~Copyable {
-    private let descriptor: Int32
+    private let file: LockFile
 
     /// Takes the lock.
-    /// - Throws: ``RestorationError`` with code `busy`, naming the holder; ``FileSystemError``.
+    /// - Throws: ``RestorationError`` with code `busy`, naming the holder; ``FileError``.
     init(_ job: JobDirectory) throws {
-        let path = job.lockPath
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-        guard descriptor >= 0 else { throw FileSystemError.system(.writing, path, "opened") }
-        try FileSystem.requireRegular(descriptor, path)
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw FileSystemError.system(.writing, path, "locked") }
-            let bytes = (try? FileSystem.read(path, limit: 4096)) ?? []
-            let holder = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let file = try LockFile(FilePath(job.lockPath))
+        guard try file.lock() else {
+            let holder = String(decoding: file.contents(limit: 4096), as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
             throw RestorationError(
                 .busy, "\(job.path): another worker is at it (\(holder.isEmpty ? "unknown" : holder))",
                 remedy: "wait for it, or stop it first")
         }
-        let holder = Array("process \(getpid()) on \(ProcessInfo.processInfo.hostName), \(JobLog.timeStamp())\n".utf8)
-        guard ftruncate(descriptor, 0) == 0, write(descriptor, holder, holder.count) == holder.count else {
-            throw FileSystemError.system(.writing, path, "written")
-        }
-    }
-
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
+        let holder = "process \(getpid()) on \(ProcessInfo.processInfo.hostName), \(JobLog.timeStamp())\n"
+        try file.replaceContents(with: Array(holder.utf8))
+        self.file = file
     }
 }

@@ -30,7 +30,7 @@ public struct JobProgress: Sendable, Codable, Equatable {
     public var fraction: Double { total > 0 ? min(Double(step) / Double(total), 1) : 0 }
 
     /// The progress last written for a job.
-    /// - Throws: ``FileSystemError`` or ``RestorationError`` where there is none yet.
+    /// - Throws: ``FileError`` or ``RestorationError`` where there is none yet.
     public static func read(of job: JobDirectory) throws -> JobProgress {
         try JobJSON.decode(JobProgress.self, fromFile: job.progressPath)
     }

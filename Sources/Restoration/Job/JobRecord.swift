@@ -1,4 +1,5 @@
 import Checkpointing
+import Files
 public import Foundation
 public import Imaging
 
@@ -106,11 +107,11 @@ extension JobRecord {
     }
 
     /// Reads `job.json`. A record without a checksum, of an earlier version of the program, is taken as it is.
-    /// - Throws: ``FileSystemError`` or ``RestorationError``.
+    /// - Throws: ``FileError`` or ``RestorationError``.
     static func read(_ path: String) throws -> JobRecord {
         let sealed = try JobJSON.decode(Sealed.self, fromFile: path)
         guard let checksum = sealed.checksum else { return sealed.record }
-        let text = String(decoding: try FileSystem.read(path), as: UTF8.self)
+        let text = String(decoding: try LocalFileSystem().contents(of: path), as: UTF8.self)
         let bytes = Array(text.replacing(checksum, with: unsealed, maxReplacements: 1).utf8)
         guard try digest(of: bytes) == checksum else {
             throw RestorationError(

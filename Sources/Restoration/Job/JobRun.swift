@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// One worker's spell of work on a job. All of them, `runs.json`, tell how often a job was interrupted and how long it
@@ -45,7 +46,7 @@ public struct JobRun: Sendable, Codable, Equatable {
 
     /// The most memory that this process has held, in bytes (`VmHWM`); 0 where the system does not tell.
     static func peakMemory() -> Int {
-        guard let bytes = try? FileSystem.read("/proc/self/status") else { return 0 }
+        guard let bytes = try? LocalFileSystem().contents(of: "/proc/self/status") else { return 0 }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("VmHWM:") {
             return line.split(separator: " ").lazy.compactMap { Int($0) }.first.map { $0 * 1024 } ?? 0
         }

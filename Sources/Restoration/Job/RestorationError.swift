@@ -1,5 +1,7 @@
+public import Failures
+
 /// Why a job or a command cannot go on, in one sentence that says what, where and what to do.
-public struct RestorationError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct RestorationError: Failure, Equatable {
     /// The kind of failure; its raw value is what `error.json` carries.
     public enum Code: String, Sendable, CaseIterable {
         /// A command line that makes no sense.
@@ -44,8 +46,29 @@ public struct RestorationError: Error, Sendable, Equatable, CustomStringConverti
         self.remedy = remedy
     }
 
-    /// The message, then the remedy.
-    public var description: String { remedy.map { "\(message); \($0)" } ?? message }
-
     static func unavailable(_ message: String) -> RestorationError { RestorationError(.unavailable, message) }
+
+    /// The kind of failure, for programs.
+    public var name: String { code.rawValue }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { code.exitStatus }
+}
+
+extension RestorationError.Code {
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .usage: .usage
+        case .badInput, .needsTooMuchMemory: .badInput
+        case .noInput: .noInput
+        case .unavailable, .weightsNotFound: .unavailable
+        case .internalError, .notFinite: .internalError
+        case .cannotCreate: .cannotCreate
+        case .inputOutput: .inputOutput
+        // Another worker is at it: nothing is wrong with the job, try again later.
+        case .busy: .inputOutput
+        case .superseded: .superseded
+        case .badSettings: .badSettings
+        }
+    }
 }

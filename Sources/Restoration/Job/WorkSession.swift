@@ -43,7 +43,7 @@ final class WorkSession {
         self.observe = observe
         self.makeProcess = makeProcess
         log = JobLog(path: job.logPath, lease: lease)
-        store = CheckpointStore(directory: job.path, workshop: lease.path)
+        store = CheckpointStore(directory: job.path, staging: lease.path)
         header = CheckpointHeader(job: job)
         let settings = job.record.settings
         // Before anything computes: the count fixes how sums are split, and oneDNN reads it when it plans.

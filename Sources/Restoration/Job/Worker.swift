@@ -1,4 +1,5 @@
 import Checkpointing
+import Failures
 import Foundation
 import Imaging
 
@@ -65,9 +66,9 @@ public struct Worker {
     ///
     /// A worker that was started with a lease does not wait for the job's lock: the one who holds it has been
     /// superseded, and stops when he next looks.
-    /// - Throws: ``Failure``; but for a job that another worker holds or has taken over, it is in `error.json` and the log
+    /// - Throws: ``FailureReport``; but for a job that another worker holds or has taken over, it is in `error.json` and the log
     ///   too.
-    public func run() throws(Failure) -> Outcome {
+    public func run() throws(FailureReport) -> Outcome {
         do {
             if let leaseNumber {
                 let lease = JobLease(job: job.path, number: leaseNumber)
@@ -76,7 +77,7 @@ public struct Worker {
             }
             return try run(JobHold(job))
         } catch {
-            throw Failure(error)
+            throw FailureReport(error)
         }
     }
 
@@ -92,7 +93,7 @@ public struct Worker {
         } catch {
             // Whatever went wrong for a worker that has lost its job went wrong because of that.
             try lease.check()
-            let failure = Failure(error)
+            let failure = FailureReport(error)
             JobLog(path: job.logPath, lease: lease).write(.error, failure.description)
             // Where this cannot be written, the exit code and standard error still tell.
             try? lease.replace(job.errorPath, with: JobJSON.encode(failure), durably: true)

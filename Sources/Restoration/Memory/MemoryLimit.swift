@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A bound on the memory of this process that waiting does not change.
@@ -67,7 +68,7 @@ package struct MemoryLimit: Sendable, Equatable {
     }
 
     private static func lines(_ path: String) -> [Substring] {
-        guard let bytes = try? FileSystem.read(path, limit: 1 << 20) else { return [] }
+        guard let bytes = try? LocalFileSystem().contents(of: path, limit: 1 << 20) else { return [] }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
     }
 }

@@ -1,4 +1,5 @@
 import Checkpointing
+import Files
 public import HDF5
 public import Tensors
 
@@ -7,7 +8,7 @@ public enum KernelFile {
     /// Reads a kernel.
     /// - Throws: ``RestorationError`` if it is not square, or not non-negative with the sum 1; `HDF5Error`.
     public static func read(_ path: String) throws -> Tensor<Double> {
-        try FileSystem.requireReadable(path)
+        try LocalFileSystem().requireReadable(path)
         let file = try HDF5File(reading: path)
         let (shape, values) = try file.readDoubles("kernel")
         guard shape.count == 2, shape[0] == shape[1], shape[0] >= 1 else {

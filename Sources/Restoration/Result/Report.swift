@@ -146,6 +146,6 @@ public struct Report: Sendable, Codable, Equatable {
     }
 
     /// The report in a result directory.
-    /// - Throws: ``FileSystemError`` or ``RestorationError``.
+    /// - Throws: ``FileError`` or ``RestorationError``.
     public static func read(_ path: String) throws -> Report { try JobJSON.decode(Report.self, fromFile: path) }
 }

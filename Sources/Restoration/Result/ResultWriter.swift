@@ -1,9 +1,11 @@
 import Checkpointing
+import Files
 import Foundation
 import Imaging
+import SystemPackage
 import Tensors
 
-/// Writes a result directory: all of it in the worker's own workshop, then put in place by one rename.
+/// Writes a result directory: all of it in the worker's own directory, then put in place by one rename.
 struct ResultWriter {
     /// The names of the files of a result, the report last: where it is, the result is whole.
     static let fileNames =
@@ -45,8 +47,8 @@ struct ResultWriter {
         let report = report(restored, estimate, run, scores, notes)
 
         let temporary = "\(lease.path)/result"
-        try FileSystem.remove(temporary)
-        try FileSystem.makeDirectory(temporary)
+        try LocalFileSystem().remove(temporary)
+        try LocalFileSystem().makeDirectory(temporary)
         try write(restored, to: "\(temporary)/restored.png")
         try write(kernelImage(estimate.kernel), to: "\(temporary)/kernel.png")
         try write(figure(restored, estimate.kernel, run.trace, scores), to: "\(temporary)/figure.png")
@@ -55,13 +57,13 @@ struct ResultWriter {
         try copy(job.inputPath, to: "\(temporary)/\(job.record.inputName)")
         do {
             try copy(job.logPath, to: "\(temporary)/job.log")
-        } catch let error as FileSystemError where error.path == job.logPath {
+        } catch let error as FileError where error.path == FilePath(job.logPath) {
             // The log tells of the work; what cannot be read of it must not withhold the result.
             JobLog(path: "\(temporary)/job.log").write(.warning, "the job's log could not be copied: \(error)")
         }
-        try FileSystem.replace("\(temporary)/report.json", with: JobJSON.encode(report), durably: true)
+        try LocalFileSystem().replace("\(temporary)/report.json", with: JobJSON.encode(report), durably: true)
         try lease.place("result", at: job.resultPath)
-        try FileSystem.synchroniseDirectory(job.path)
+        try LocalFileSystem().synchroniseDirectory(job.path)
         return report
     }
 
@@ -138,12 +140,12 @@ struct ResultWriter {
     }
 
     private func write(_ image: Image, to path: String) throws {
-        try FileSystem.replace(path, with: image.pngData(), durably: true)
+        try LocalFileSystem().replace(path, with: image.pngData(), durably: true)
     }
 
     private func copy(_ source: String, to target: String) throws {
         let writer = try FileWriter(creating: target)
-        try FileSystem.readChunks(source) { try writer.write($0) }
+        try LocalFileSystem().readChunks(source) { try writer.write($0) }
         try writer.synchronise()
     }
 }

@@ -1,7 +1,8 @@
+public import Failures
 import Foundation
 
 /// Settings that cannot be used: one sentence naming the source, the key, the value and what is allowed.
-public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct SettingsError: Failure, Equatable {
     /// The kind of error.
     public enum Code: String, Sendable {
         /// There is no setting of that name.
@@ -19,13 +20,13 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     /// The setting's name, if the error is about one.
     public let key: String?
     /// The sentence.
-    public let description: String
+    public let message: String
 
     package static func unknown(_ key: String, source: String, besides others: [String] = []) -> SettingsError {
         let known = (SettingKey.allCases.map(\.rawValue) + others).joined(separator: ", ")
         return SettingsError(
             code: .unknownKey, source: source, key: key,
-            description: "\(source): unknown setting \"\(Spelling.excerpt(key))\"; known settings: \(known)")
+            message: "\(source): unknown setting \"\(Spelling.excerpt(key))\"; known settings: \(known)")
     }
 
     static func invalid(_ key: SettingKey, _ value: String, source: String) -> SettingsError {
@@ -35,10 +36,15 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     package static func invalid(_ key: String, _ value: String, allowed: String, source: String) -> SettingsError {
         SettingsError(
             code: .invalidValue, source: source, key: key,
-            description: "\(source): \(key) is \"\(Spelling.excerpt(value))\"; allowed: \(allowed)")
+            message: "\(source): \(key) is \"\(Spelling.excerpt(value))\"; allowed: \(allowed)")
     }
 
     package static func malformed(_ problem: String, source: String) -> SettingsError {
-        SettingsError(code: .malformed, source: source, key: nil, description: "\(source): \(problem)")
+        SettingsError(code: .malformed, source: source, key: nil, message: "\(source): \(problem)")
     }
+
+    /// The kind of error, for programs.
+    public var name: String { code.rawValue }
+    /// The exit code that stands for it.
+    public var exitStatus: ExitStatus { .badSettings }
 }

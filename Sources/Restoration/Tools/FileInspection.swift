@@ -1,4 +1,5 @@
 import Checkpointing
+import Files
 import Foundation
 import HDF5
 
@@ -56,9 +57,9 @@ public struct FileInspection: Sendable, Encodable {
     }
 
     /// Looks at a file.
-    /// - Throws: ``FileSystemError`` if it is not there, `CheckpointError` or `HDF5Error` if it is no readable HDF5 file.
+    /// - Throws: ``FileError`` if it is not there, `CheckpointError` or `HDF5Error` if it is no readable HDF5 file.
     public init(_ path: String) throws {
-        try FileSystem.requireReadable(path)
+        try LocalFileSystem().requireReadable(path)
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
         self.path = path
         bytes = size ?? 0

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Daemon
+import Failures
+import Files
 import Foundation
 import Restoration
 import SystemPackage
@@ -24,33 +26,38 @@ struct LogsCommand: ParsableCommand {
         while follow, found.place == .jobs, try files.status(path) == nil, try files.status(found.path) != nil {
             Thread.sleep(forTimeInterval: 0.2)
         }
-        let handle: FileHandle
-        do throws(FileError) {
-            handle = FileHandle(fileDescriptor: try files.openRegular(path), closeOnDealloc: true)
-        } catch {
-            guard error.code == .noSuchFileOrDirectory else { throw error }
+        guard let log = try Self.open(path) else {
             // Between two looks the job may have moved on.
             if try files.status(found.path) == nil { return try run() }
             throw RestorationError(.noInput, "\(path.string): there is no log yet", remedy: "the job has not begun")
         }
         var text = PrintableStream()
-        var position: UInt64 = 0
+        var position = 0
         // The file is held open: it stays the same file when the job's directory is moved or removed.
         while true {
             let isOver = try found.place != .jobs || files.status(found.path) == nil
             // One that had grown too long was cut to half: what is new stands behind that.
-            let size = try handle.seekToEnd()
-            if position > size { position = min(size, UInt64(BoundedLog.most / 2)) }
-            try handle.seek(toOffset: position)
-            while let data = try handle.read(upToCount: 1 << 16), !data.isEmpty {
-                position = try handle.offset()
-                guard Terminal.output(text.take(data)) else { return }
+            let size = try log.currentSize()
+            if position > size { position = min(size, BoundedLog.most / 2) }
+            while case let bytes = try log.read(from: position, count: 1 << 16), !bytes.isEmpty {
+                position += bytes.count
+                guard Terminal.output(text.take(bytes)) else { return }
             }
             if isOver || !follow {
                 Terminal.output(text.finish())
                 return
             }
             Thread.sleep(forTimeInterval: 0.2)
+        }
+    }
+
+    /// Opens a log; nil if there is none.
+    private static func open(_ path: FilePath) throws(FileError) -> RegularFile? {
+        do throws(FileError) {
+            return try RegularFile(path, followingLinks: false)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
         }
     }
 }

@@ -13,22 +13,6 @@ struct StateOptions: ParsableArguments {
 
     /// The folder, which must be there.
     func folder() throws -> StateFolder { try StateFolder.find(stateDir) }
-
-    /// An error of the daemon's files in the form that has an exit code.
-    static func asFailure(_ error: any Error) -> any Error {
-        switch error {
-        case let error as FileError:
-            let code: RestorationError.Code =
-                switch error.code {
-                case .permissionDenied, .notPermitted, .readOnlyFileSystem: .cannotCreate
-                case .noSuchFileOrDirectory: .noInput
-                default: .inputOutput
-                }
-            return RestorationError(code, error.description)
-        case let error as DaemonError: return RestorationError(.busy, error.description)
-        default: return error
-        }
-    }
 }
 
 /// What the argument JOB may be.

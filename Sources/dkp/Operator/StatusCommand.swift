@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import Failures
 import Foundation
 import Restoration
 

@@ -1,4 +1,5 @@
 import Daemon
+import Failures
 import Foundation
 import Restoration
 

@@ -22,7 +22,7 @@ package final class StagedFile {
             let writer = path.withPlatformString {
                 open($0, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
             }
-            if writer < 0 && errno == EEXIST { continue }
+            if writer < 0 && Errno.last == .fileExists { continue }
             guard writer >= 0 else { throw .last("create", path) }
             let descriptor = path.withPlatformString { dkp_open_regular($0) }
             if descriptor >= 0, Self.lock(descriptor, path) {
@@ -31,11 +31,11 @@ package final class StagedFile {
                 self.writer = writer
                 return
             }
-            let error = FileError.last("read", path)
+            let error = FileError.last("read", path, .reading)
             if descriptor >= 0 { close(descriptor) }
             close(writer)
             // Gone before it was locked: taken for what a killed process had left.
-            if descriptor >= 0 || error.code == .noSuchFileOrDirectory { continue }
+            if descriptor >= 0 || error.isMissing { continue }
             _ = path.withPlatformString { unlink($0) }
             throw error
         }
@@ -61,17 +61,11 @@ package final class StagedFile {
     }
 
     /// Whether what is at its path is still this very file.
-    package var isInPlace: Bool { Self.isFile(descriptor, at: path) }
+    package var isInPlace: Bool { isSameFile(descriptor, at: path) }
 
     /// Adds bytes to its end.
     package func write(_ bytes: ArraySlice<UInt8>) throws(FileError) {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(writer, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw .last("write", path) }
-            rest = rest.dropFirst(count)
-        }
+        try writeAll(bytes, to: writer, path)
     }
 
     /// Completes it: its bytes have reached the disk, and nobody has it open for writing.
@@ -94,12 +88,6 @@ package final class StagedFile {
     }
 
     private static func lock(_ descriptor: CInt, _ path: FilePath) -> Bool {
-        flock(descriptor, LOCK_EX | LOCK_NB) == 0 && isFile(descriptor, at: path)
-    }
-
-    private static func isFile(_ descriptor: CInt, at path: FilePath) -> Bool {
-        var (own, there) = (stat(), stat())
-        return fstat(descriptor, &own) == 0 && path.withPlatformString { lstat($0, &there) } == 0
-            && own.st_dev == there.st_dev && own.st_ino == there.st_ino
+        flock(descriptor, LOCK_EX | LOCK_NB) == 0 && isSameFile(descriptor, at: path)
     }
 }

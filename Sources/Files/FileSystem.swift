@@ -1,9 +1,9 @@
 import SystemPackage
 
-/// The operations that the daemon's protocols on the state folder are made of. Every change is one system call or, for
+/// The operations that protocols on files are made of. Every change is one system call or, for
 /// ``write(_:to:)``, one that is atomic by construction, so that "a crash between any two" can be tested by making any
 /// one of them the last.
-package protocol StateFileSystem: Sendable {
+package protocol FileSystem: Sendable {
     /// The status of what has this name, nil if nothing has. Symbolic links are not followed.
     func status(_ path: FilePath) throws(FileError) -> FileStatus?
     /// The names in a directory, without "." and "..", in no order.
@@ -31,7 +31,7 @@ package protocol StateFileSystem: Sendable {
     func synchronise(_ path: FilePath) throws(FileError)
 }
 
-extension StateFileSystem {
+extension FileSystem {
     package func share(_ directory: FilePath, with folder: FilePath) throws(FileError) {
         try LocalFileSystem().share(directory, with: folder)
     }
@@ -49,11 +49,11 @@ extension StateFileSystem {
     package func removeTree(_ path: FilePath) throws(FileError) {
         guard let status = try status(path) else { return }
         guard status.kind == .directory else { return try removeFile(path) }
-        let held: HeldFolder
+        let held: DirectoryHandle
         do throws(FileError) {
-            held = try HeldFolder(path)
+            held = try DirectoryHandle(path)
         } catch {
-            if error.code == .noSuchFileOrDirectory { return }
+            if error.isMissing { return }
             throw error
         }
         var failure: FileError?
@@ -80,7 +80,7 @@ extension StateFileSystem {
         switch try status(path)?.kind {
         case .directory: return
         case .none: try makeDirectory(path)
-        case .some: throw FileError(.notDirectory, operation: "use it as a directory", path: path)
+        case .some: throw FileError(.notDirectory, "use it as a directory", path)
         }
     }
 }

@@ -1,6 +1,7 @@
-import Checkpointing
+import Files
 import Foundation
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -9,8 +10,9 @@ import Testing
     private static let new = [UInt8](repeating: 7, count: 100_000)
 
     @Test func `a file is replaced whole and nothing else is left`() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/report.json"
+        try withTemporaryDirectory { name in
+            let directory = FilePath(name)
+            let path = directory.appending("report.json")
             try DurableFile.write("{}", to: path)
             try DurableFile.write(Self.new, to: path)
             #expect(try contents(path) == Self.new)
@@ -22,12 +24,12 @@ import Testing
     struct Failure: Sendable, CustomTestStringConvertible {
         let call: String
         let number: Int32
-        let code: CheckpointError.Code
+        let code: FileError.Code
         var testDescription: String { "\(call) fails with errno \(number)" }
     }
 
     @Test(arguments: [
-        Failure(call: "open", number: EACCES, code: .permissionDenied),
+        Failure(call: "open", number: EACCES, code: .cannotCreate),
         Failure(call: "open", number: ENOSPC, code: .noSpace),
         Failure(call: "write", number: ENOSPC, code: .noSpace),
         Failure(call: "write", number: EDQUOT, code: .noSpace),
@@ -35,16 +37,17 @@ import Testing
         Failure(call: "synchronise", number: ENOSPC, code: .noSpace),
         Failure(call: "synchronise", number: EIO, code: .inputOutput),
         Failure(call: "close", number: ENOSPC, code: .noSpace),
-        Failure(call: "rename", number: EROFS, code: .permissionDenied),
+        Failure(call: "rename", number: EROFS, code: .cannotCreate),
     ])
     func `a failure leaves the old file and no temporary`(failure: Failure) throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/checkpoint.h5"
+        try withTemporaryDirectory { name in
+            let directory = FilePath(name)
+            let path = directory.appending("checkpoint.h5")
             try DurableFile.write(Self.old, to: path)
             #expect {
                 try DurableFile.write(Self.new, to: path, calls: .failing(failure.call, with: failure.number))
             } throws: { error in
-                isCheckpointError(failure.code)(error) && "\(error)".contains(path)
+                (error as? FileError)?.code == failure.code && "\(error)".contains(path.string)
             }
             #expect(try contents(path) == Self.old)
             #expect(try names(directory) == ["checkpoint.h5"])
@@ -52,7 +55,8 @@ import Testing
     }
 
     @Test func `short and interrupted writes are continued`() throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryDirectory { name in
+            let directory = FilePath(name)
             let turn = Mutex(0)
             var calls = FileCalls.system
             calls.write = { descriptor, bytes in
@@ -66,15 +70,16 @@ import Testing
                 }
                 return FileCalls.system.write(descriptor, UnsafeRawBufferPointer(rebasing: bytes.prefix(30_001)))
             }
-            try DurableFile.write(Self.new, to: directory + "/file", calls: calls)
-            #expect(try contents(directory + "/file") == Self.new)
+            try DurableFile.write(Self.new, to: directory.appending("file"), calls: calls)
+            #expect(try contents(directory.appending("file")) == Self.new)
         }
     }
 
     @Test func `the steps come in the order that survives a power cut`() throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryDirectory { name in
+            let directory = FilePath(name)
             let log = CallLog()
-            try DurableFile.write(Self.old, to: directory + "/file", calls: .logged(to: log))
+            try DurableFile.write(Self.old, to: directory.appending("file"), calls: .logged(to: log))
             #expect(
                 log.entries == [
                     "open", "write", "synchronise", "close", "rename", "open", "synchronise", "close",
@@ -84,12 +89,13 @@ import Testing
 
     @Test func `a missing directory is named`() {
         #expect { try DurableFile.write("x", to: "/nowhere/at/all.json") } throws: { error in
-            isCheckpointError(.notFound)(error) && "\(error)".contains("/nowhere/at/all.json")
+            (error as? FileError)?.isMissing == true && "\(error)".contains("/nowhere/at/all.json")
         }
     }
 
     @Test func `left-over temporaries are removed by prefix`() throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryDirectory { name in
+            let directory = FilePath(name)
             for name in [".report.json.1-2.dkp-tmp", ".other.1-2.dkp-tmp", ".report.json", "report.json"] {
                 try Data().write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
             }
@@ -98,11 +104,11 @@ import Testing
         }
     }
 
-    private func contents(_ path: String) throws -> [UInt8] {
-        [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    private func contents(_ path: FilePath) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: path.string)))
     }
-    private func names(_ path: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    private func names(_ path: FilePath) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path.string).sorted()
     }
 }
 
@@ -116,7 +122,7 @@ private final class CallLog: Sendable {
 extension FileCalls {
     /// The system's calls, but for one that always fails.
     fileprivate static func failing(_ call: String, with number: Int32) -> FileCalls {
-        @Sendable func fail() -> Int32 {
+        @Sendable func fail() -> CInt {
             errno = number
             return -1
         }
