@@ -170,7 +170,7 @@ import Testing
         let x = image(3, 6, 8)
         let strided = try run(x) { input, graph in
             try graph.conv2d(
-                input, name: "c", outChannels: 4, kernelSize: 3, stride: 2, padding: .zeroBehind(1), bias: true)
+                input, name: "c", outChannels: 4, kernelSize: 3, stride: 2, padding: .trailingZero(1), bias: true)
         }
         #expect(strided.result.shape == [4, 3, 4])
         let full = try run(x) { input, graph in
