@@ -28,17 +28,16 @@ import Testing
     /// A plan of buffers of random sizes and lifetimes.
     private func randomPlan(seed: UInt64) -> (plan: MemoryPlan, uses: [Use]) {
         var stream = RandomStream(seed: seed, name: "memory plan")
-        func number(below limit: Int) -> Int { Int(stream.uniform(in: 0...Double(limit)).nextDown.magnitude) }
         var plan = MemoryPlan()
         var uses: [Use] = []
         for _ in 0..<60 {
-            let byteCount = number(below: 5000)
-            guard number(below: 10) > 0 else {
+            let byteCount = stream.index(below: 5000)
+            guard stream.index(below: 10) > 0 else {
                 uses.append(Use(buffer: plan.persistentBuffer(byteCount: byteCount), byteCount: byteCount, life: nil))
                 continue
             }
             let buffer = plan.buffer(byteCount: byteCount)
-            let times = (0...number(below: 3)).map { _ in number(below: Self.moments.count) }
+            let times = (0...stream.index(below: 3)).map { _ in stream.index(below: Self.moments.count) }
             for time in times { plan.use(buffer, at: Self.moments[time]) }
             uses.append(
                 Use(buffer: buffer, byteCount: byteCount, life: (times.min() ?? 0)...(times.max() ?? 0)))

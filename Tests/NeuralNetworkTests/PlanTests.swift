@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `training leaves nothing in the padding channels behind a sigmoid`(isNormalized: Bool) throws {
+    func `training leaves nothing in the padding channels after a sigmoid`(isNormalized: Bool) throws {
         func network() throws -> Network {
             var graph = NetworkGraph()
             let input = try graph.input(channels: 2, height: 6, width: 7)
@@ -132,11 +132,11 @@ import Testing
         var maps = [
             try graph.conv2d(input, name: "first", outChannels: 6, kernelSize: 3, padding: .zero(1), bias: true)
         ]
-        func any() -> NetworkGraph.Node { maps[Int(stream.uniform() * Double(maps.count))] }
+        func any() -> NetworkGraph.Node { maps[stream.index(below: maps.count)] }
         for layer in 0..<14 {
             let x = any()
             let size = graph.shape(of: x)
-            switch Int(stream.uniform() * 7) {
+            switch stream.index(below: 7) {
             case 0:
                 maps.append(
                     try graph.conv2d(

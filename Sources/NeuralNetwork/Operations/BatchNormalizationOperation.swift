@@ -32,7 +32,7 @@ struct PlannedBatchNormalization: PlannedOperation {
         scratch = planner.memory.buffer(byteCount: x.geometry.reductionScratchLength * 8)
         planner.memory.use([x, y, residual].compactMap { $0?.buffer } + [scratch], at: .forward(operation))
         gradients = dy.map { dy in
-            // The gradients of weight and bias come by the way of that of x.
+            // The gradients of weight and bias are computed along with that of x.
             let dx =
                 dx
                 ?? MapPlan(

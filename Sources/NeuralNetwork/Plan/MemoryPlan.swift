@@ -1,4 +1,4 @@
-/// Where every buffer of a network lies in one arena, so that buffers whose lifetimes do not meet share memory.
+/// Where every buffer of a network lies in one arena, so that buffers whose lifetimes do not overlap share memory.
 package struct MemoryPlan {
     /// A buffer of the plan.
     package struct Buffer: Hashable, Sendable {
@@ -25,7 +25,7 @@ package struct MemoryPlan {
         var isPersistent = false
         var offset = 0
 
-        func meets(_ other: Lifetime) -> Bool {
+        func overlaps(_ other: Lifetime) -> Bool {
             if isPersistent || other.isPersistent { return true }
             guard let first, let last, let otherFirst = other.first, let otherLast = other.last else { return false }
             return first <= otherLast && otherFirst <= last
@@ -72,7 +72,7 @@ package struct MemoryPlan {
             (lifetimes[$0].byteCount, $1) > (lifetimes[$1].byteCount, $0)
         }
         for index in order {
-            let neighbours = placed.filter { lifetimes[$0].meets(lifetimes[index]) }
+            let neighbours = placed.filter { lifetimes[$0].overlaps(lifetimes[index]) }
                 .sorted { lifetimes[$0].offset < lifetimes[$1].offset }
             var offset = 0
             for neighbour in neighbours {
