@@ -16,10 +16,8 @@ the download to a restored image.
 
 import argparse
 import json
-import os
 import pickle
 import sys
-import tempfile
 from pathlib import Path
 
 import h5py
@@ -28,6 +26,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import weight_shapes  # noqa: E402
+from whole_file import whole_file  # noqa: E402
 
 FORMAT = "dkp-ddpm"
 FORMAT_VERSION = 1
@@ -239,6 +238,14 @@ def stored(value, dtype, name, source):
     return array
 
 
+def floats(dataset):
+    """A stored parameter as a float32 tensor."""
+    array = dataset[()]
+    if dataset.attrs.get("dtype") == "bfloat16":
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return torch.from_numpy(array.astype(np.float32))
+
+
 def write(path, architecture, config, diffusion, entry, weights, arguments):
     expected, names = check_names(architecture, config, weights, arguments.source)
     with h5py.File(path, "w", libver="earliest") as file:
@@ -275,13 +282,7 @@ def verify(path, expected, names, weights, arguments):
 def add_example(path, architecture, config, size):
     """Runs the original implementation with the stored parameters and keeps what it said beside them."""
     with h5py.File(path, "r+") as file:
-        group = file["state_dict"]
-        state = {}
-        for name, dataset in group.items():
-            array = dataset[()]
-            if dataset.attrs.get("dtype") == "bfloat16":
-                array = (array.astype(np.uint32) << 16).view(np.float32)
-            state[name] = torch.from_numpy(array.astype(np.float32))
+        state = {name: floats(dataset) for name, dataset in file["state_dict"].items()}
         try:
             if architecture == "guided-diffusion":
                 from guided_diffusion.unet import UNetModel
@@ -338,27 +339,19 @@ def main():
     arguments = parse()
     source = Path(arguments.source)
     output = Path(arguments.output)
-    temporary = None
     try:
         if not source.exists():
             raise Refusal(f"{source}: no such file or folder")
         read = from_diffusers if source.is_dir() else from_guided
         architecture, config, diffusion, entry, weights = read(arguments)
         # Under another name until it has been verified: a file that is there is whole.
-        handle, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-        os.close(handle)
-        expected, names = write(temporary, architecture, config, diffusion, entry, weights, arguments)
-        verify(temporary, expected, names, weights, arguments)
-        if arguments.example:
-            add_example(temporary, architecture, config, arguments.example)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, output)
-        temporary = None
+        with whole_file(output) as temporary:
+            expected, names = write(temporary, architecture, config, diffusion, entry, weights, arguments)
+            verify(temporary, expected, names, weights, arguments)
+            if arguments.example:
+                add_example(temporary, architecture, config, arguments.example)
     except (Refusal, OSError) as error:
         sys.exit(f"convert_weights: {error}")
-    finally:
-        if temporary:
-            os.unlink(temporary)
     count = sum(int(np.prod(shape, dtype=np.int64)) for shape in expected.values())
     print(f"{output}: {architecture}, {len(expected)} arrays, {count} parameters as {arguments.dtype}, verified")
 

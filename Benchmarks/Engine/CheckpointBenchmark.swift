@@ -69,7 +69,7 @@ struct CheckpointBenchmark: ParsableCommand {
         }
     }
 
-    /// Steps alone and steps beside the writer take turns, so that a change in the machine's mood meets both.
+    /// Steps alone and steps beside the writer take turns, so that a change in the machine's load affects both.
     private func measure(_ process: DIPDKP, _ store: CheckpointStore) throws -> Report {
         let writing = Mutex<[Double]>([])
         let writer = BackgroundCheckpointWriter { snapshot, step throws(CheckpointError) in

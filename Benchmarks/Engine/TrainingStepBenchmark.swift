@@ -53,7 +53,7 @@ struct TrainingStepBenchmark: ParsableCommand {
                 }
             }
             try network.backward(gradient)
-            network.adamStep(rate: 5e-3)
+            network.adamStep(learningRate: 5e-3)
         }
 
         for _ in 0..<2 { try trainingStep() }

@@ -24,7 +24,7 @@ DKP_INLINE ptrdiff_t wrap(ptrdiff_t value, ptrdiff_t modulus) {
     return remainder < 0 ? remainder + modulus : remainder;
 }
 
-/// Indices per share so that a share holds about `work` operations, when one index costs `cost` of them: below that,
+/// Indices per part so that a part holds about `work` operations, when one index costs `cost` of them: below that,
 /// waking another thread costs more than it saves.
 DKP_INLINE ptrdiff_t grain_for(ptrdiff_t cost, ptrdiff_t work) {
     return cost >= work ? 1 : work / (cost < 1 ? 1 : cost);

@@ -31,8 +31,8 @@ static ptrdiff_t phases_count(const dkp_degradation_shape *shape) {
     return shape->channels * shape->height * shape->scale * phase_stride(shape);
 }
 
-static void copy_phases(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void copy_phases(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Job *job = context;
     const ptrdiff_t scale = job->shape.scale, width = job->shape.width, stride = phase_stride(&job->shape);
     for (ptrdiff_t row = begin; row < end; row++) {
@@ -81,8 +81,8 @@ DKP_INLINE void apply_block(const Job *job, ptrdiff_t index, ptrdiff_t first, co
     store_columns(job->output + index * columns + first, sums, blocks, columns - first);
 }
 
-DKP_HOT static void apply_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void apply_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Job *job = context;
     const ptrdiff_t columns = columns_of(&job->shape);
     for (ptrdiff_t index = begin; index < end; index++) {
@@ -120,8 +120,8 @@ static ptrdiff_t padded_stride(const dkp_degradation_shape *shape) {
         FLOATS);
 }
 
-static void pad_residual(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void pad_residual(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Job *job = context;
     const ptrdiff_t columns = columns_of(&job->shape), stride = padded_stride(&job->shape);
     for (ptrdiff_t row = begin; row < end; row++) {
@@ -151,8 +151,8 @@ DKP_INLINE void gather_block(const Job *job, ptrdiff_t index, ptrdiff_t phase, p
     for (int block = 0; block < blocks; block++) *(floats *)(target + block * FLOATS) = sums[block];
 }
 
-DKP_HOT static void gather_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void gather_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Job *job = context;
     const ptrdiff_t scale = job->shape.scale, columns = columns_of(&job->shape);
     float collected[MOST_BLOCKS * FLOATS];
@@ -235,8 +235,8 @@ DKP_INLINE void correlate_taps(const Job *job, ptrdiff_t u, ptrdiff_t phase, ptr
         job->output[u * size + phase + (first_lag + lag) * scale] = (float)totals[lag];
 }
 
-DKP_HOT static void correlate_residual(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void correlate_residual(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Job *job = context;
     const ptrdiff_t scale = job->shape.scale, size = job->shape.kernel_size, phases = at_most(scale, size);
     for (ptrdiff_t index = begin; index < end; index++) {

@@ -20,7 +20,7 @@ typedef struct {
     double *row_sums;
 } Prior;
 
-/// Column 0 is the reflected one; behind the last column there is room for a whole vector.
+/// Column 0 is the reflected one; after the last column there is room for a whole vector.
 static ptrdiff_t row_stride(ptrdiff_t width) { return round_up(width + 1, FLOATS) + FLOATS; }
 
 ptrdiff_t dkp_gradient_prior_scratch(ptrdiff_t height, ptrdiff_t width) {
@@ -47,8 +47,8 @@ DKP_INLINE void power(const floats *values, floats *powers) {
     *powers = (floats)((integers)exponential + (__builtin_convertvector(whole, integers) << 23));
 }
 
-static void pad_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void pad_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Prior *job = context;
     for (ptrdiff_t row = begin; row < end; row++) {
         const ptrdiff_t line = row == 0 ? 1 : row == job->height + 1 ? job->height - 2 : row - 1;
@@ -74,8 +74,8 @@ DKP_INLINE void respond(const float *here, const float *neighbour, const integer
     *(floats *)slopes = (floats)(((integers)(0.67f * powers / magnitude) | sign) & counted);
 }
 
-DKP_HOT static void respond_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void respond_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Prior *job = context;
     const ptrdiff_t plane = job->height * job->stride;
     const integers lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -98,8 +98,8 @@ DKP_HOT static void respond_rows(void *context, int share, ptrdiff_t begin, ptrd
     }
 }
 
-DKP_HOT static void collect_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void collect_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Prior *job = context;
     const ptrdiff_t height = job->height, width = job->width, plane = height * job->stride;
     const float *from_above = job->slopes, *from_above_left = job->slopes + plane;

@@ -10,7 +10,7 @@
 //   G[(u, v), (u', v')] = T[u mod s][v mod s][u' - u][v' - v],
 //   T[a][b][du][dv] = sum over c, i, j of z[c][s i + a][s j + b] z[c][s i + a + du][s j + b + dv],
 // with z[r][q] = x[(r - n/2) mod H][(q - n/2) mod W]: s^2 (2n - 1)^2 correlations, half of them by symmetry, instead of
-// n^4 / 2. T is stored as [a][b][du + n - 1][dv + n - 1] with zeros behind each row, which vectors run into.
+// n^4 / 2. T is stored as [a][b][du + n - 1][dv + n - 1] with zeros after each row, which vectors run into.
 
 enum { MOST_LAGS = 5, MOST_KERNEL = 63, MOST_SCALE = 8, MOST_ROWS = 32, GROUP_BYTES = 1 << 14 };
 
@@ -53,8 +53,8 @@ ptrdiff_t dkp_quadratic_scratch(const dkp_degradation_shape *shape) {
 
 // MARK: Copies in the layout of the sums
 
-static void copy_image(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void copy_image(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Build *build = context;
     const dkp_degradation_shape *shape = &build->shape;
     const ptrdiff_t scale = shape->scale, columns = shape->width / scale, reach = reach_of(shape);
@@ -208,8 +208,8 @@ DKP_INLINE void correlate_observed(const Build *build, ptrdiff_t u) {
         for (ptrdiff_t v = phase; v < size; v += scale) build->linear[u * size + v] = sum_lanes(next++);
 }
 
-DKP_HOT static void build_range(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void build_range(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Build *build = context;
     const ptrdiff_t size = build->shape.kernel_size;
     for (ptrdiff_t index = begin; index < end; index++) {
@@ -268,8 +268,8 @@ DKP_INLINE double product(const Evaluation *evaluation, const double *kernel, pt
     return sum_lanes(&sum);
 }
 
-DKP_HOT static void evaluate_losses(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void evaluate_losses(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Evaluation *evaluation = context;
     const ptrdiff_t size = evaluation->size, stride = round_up(size, DOUBLES);
     double kernel[MOST_KERNEL * (MOST_KERNEL + 1)];

@@ -77,8 +77,8 @@ DKP_INLINE void along_column(const Similarity *job, double *planes, int plane, p
     *result = sum;
 }
 
-DKP_HOT static void filter_products(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void filter_products(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Similarity *job = context;
     for (ptrdiff_t row = begin; row < end; row++) {
         double *products[PLANES];
@@ -100,8 +100,8 @@ DKP_HOT static void filter_products(void *context, int share, ptrdiff_t begin, p
     }
 }
 
-DKP_HOT static void filter_statistics(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void filter_statistics(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Similarity *job = context;
     for (ptrdiff_t row = begin; row < end; row++)
         for (int plane = 0; plane < 2; plane++)
@@ -110,8 +110,8 @@ DKP_HOT static void filter_statistics(void *context, int share, ptrdiff_t begin,
                              (doubles *)(row_of(job, job->prepared, plane, row) + column));
 }
 
-DKP_HOT static void compare_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void compare_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Similarity *job = context;
     for (ptrdiff_t row = begin; row < end; row++) {
         double total = 0;
@@ -146,8 +146,8 @@ DKP_HOT static void compare_rows(void *context, int share, ptrdiff_t begin, ptrd
     }
 }
 
-DKP_HOT static void differentiate_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void differentiate_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Similarity *job = context;
     const double scale = job->gradient_scale;
     for (ptrdiff_t row = begin; row < end; row++) {

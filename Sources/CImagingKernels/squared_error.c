@@ -1,7 +1,7 @@
 #include "CImagingKernels.h"
 #include "common.h"
 
-// One pass over a low-resolution image: too little work to share out.
+// One pass over a low-resolution image: too little work to divide.
 DKP_HOT double dkp_mean_squared_error(const float *a, const float *b, ptrdiff_t count, float *gradient) {
     doubles sums = {0};
     const ptrdiff_t whole = count / DOUBLES * DOUBLES;

@@ -5,7 +5,7 @@
 #include "common.h"
 
 // The normal equations of a weighted fit have no structure to exploit, unlike those of quadratic.c: the windows of all
-// samples are gathered in blocks, y as one more column behind the taps, and their Gram matrix is added up tile by tile.
+// samples are gathered in blocks, y as one more column after the taps, and their Gram matrix is added up tile by tile.
 // Sums are single precision within a block and double precision beyond it.
 
 enum { BLOCK = 256, TILE_ROWS = 4, TILE_VECTORS = 3 };
@@ -28,8 +28,8 @@ static ptrdiff_t gram_stride(const dkp_degradation_shape *shape) {
 
 ptrdiff_t dkp_weighted_gram_scratch(const dkp_degradation_shape *shape) { return BLOCK * gram_stride(shape); }
 
-static void gather_windows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void gather_windows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Gram *gram = context;
     const dkp_degradation_shape *shape = &gram->shape;
     const ptrdiff_t scale = shape->scale, size = shape->kernel_size, height = shape->height, width = shape->width;
@@ -52,8 +52,8 @@ static void gather_windows(void *context, int share, ptrdiff_t begin, ptrdiff_t 
     }
 }
 
-DKP_HOT static void add_rows(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+DKP_HOT static void add_rows(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Gram *gram = context;
     const ptrdiff_t stride = gram->stride, columns = gram->columns;
     for (ptrdiff_t group = begin; group < end; group++) {

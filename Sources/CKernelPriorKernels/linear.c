@@ -40,8 +40,8 @@ HOT static void forward_rows(Linear l, ptrdiff_t begin, ptrdiff_t end) {
     }
 }
 
-static void forward_share(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void forward_share(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     forward_rows(*(const Linear *)context, begin, end);
 }
 
@@ -68,8 +68,8 @@ HOT static void backward_columns(Linear l, ptrdiff_t begin, ptrdiff_t end) {
             result[column] += l.input[row] * l.weights[row * l.columns + column];
 }
 
-static void backward_share(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void backward_share(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     backward_columns(*(const Linear *)context, begin, end);
 }
 
@@ -97,8 +97,8 @@ HOT static void accumulate_rows(Accumulation a, ptrdiff_t begin, ptrdiff_t end) 
     }
 }
 
-static void accumulate_share(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void accumulate_share(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     accumulate_rows(*(const Accumulation *)context, begin, end);
 }
 

@@ -14,36 +14,36 @@ typedef struct {
     const void *source;
 } Arrays;
 
-KERNEL void accumulate_f32(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void accumulate_f32(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     float *restrict target = ((Arrays *)context)->target;
     const float *restrict source = ((Arrays *)context)->source;
     for (ptrdiff_t i = begin; i < end; i++) target[i] += source[i];
 }
 
-KERNEL void accumulate_bf16(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void accumulate_bf16(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     uint16_t *restrict target = ((Arrays *)context)->target;
     const uint16_t *restrict source = ((Arrays *)context)->source;
     for (ptrdiff_t i = begin; i < end; i++) target[i] = round_to_bf16(widen_bf16(target[i]) + widen_bf16(source[i]));
 }
 
-KERNEL void convert_to_f32(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void convert_to_f32(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     float *restrict target = ((Arrays *)context)->target;
     const uint16_t *restrict source = ((Arrays *)context)->source;
     for (ptrdiff_t i = begin; i < end; i++) target[i] = widen_bf16(source[i]);
 }
 
-KERNEL void convert_to_bf16(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void convert_to_bf16(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     uint16_t *restrict target = ((Arrays *)context)->target;
     const float *restrict source = ((Arrays *)context)->source;
     for (ptrdiff_t i = begin; i < end; i++) target[i] = round_to_bf16(source[i]);
 }
 
-KERNEL void round_values(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void round_values(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     float *restrict target = ((Arrays *)context)->target;
     const float *restrict source = ((Arrays *)context)->source;
     for (ptrdiff_t i = begin; i < end; i++) target[i] = widen_bf16(round_to_bf16(source[i]));
@@ -75,14 +75,14 @@ typedef struct {
     float *y;
 } Activation;
 
-KERNEL void sigmoid(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void sigmoid(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Activation *a = context;
     for (ptrdiff_t i = begin; i < end; i++) a->y[i] = 1.0f / (1.0f + expf(-a->x[i]));
 }
 
-KERNEL void sigmoid_backward(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void sigmoid_backward(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Activation *a = context;
     for (ptrdiff_t i = begin; i < end; i++) a->y[i] = a->dy[i] * a->x[i] * (1.0f - a->x[i]);
 }
@@ -116,8 +116,8 @@ typedef float Eight __attribute__((vector_size(32), aligned(4)));
 typedef uint32_t EightBits __attribute__((vector_size(32), aligned(4)));
 typedef uint16_t EightHalves __attribute__((vector_size(16), aligned(2)));
 
-KERNEL void linear(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void linear(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Linear *l = context;
     for (ptrdiff_t row = begin; row < end; row++) {
         Eight sums[4] = {{0}};

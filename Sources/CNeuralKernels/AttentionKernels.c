@@ -97,8 +97,8 @@ static inline void copy_scalar(
     }
 }
 
-static void pack_heads(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void pack_heads(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Attention *a = context;
     const Sizes s = a->sizes;
     const int bytes = s.scalar_bytes, group = bytes == 2 ? 2 : 1, channels = a->layout->head_channels;
@@ -255,9 +255,9 @@ typedef struct {
     float *scores, *results;
 } Worker;
 
-static Worker worker_of(const Attention *a, int share) {
+static Worker worker_of(const Attention *a, int part) {
     const Sizes s = a->sizes;
-    char *base = a->workers + (size_t)share * s.worker_bytes;
+    char *base = a->workers + (size_t)part * s.worker_bytes;
     float *scores = (float *)(base + whole_lines((size_t)QUERIES * s.depth * s.scalar_bytes));
     return (Worker){base, scores, scores + (ptrdiff_t)QUERIES * s.keys};
 }
@@ -272,13 +272,13 @@ static void pack_queries(const Attention *a, ptrdiff_t head, int first, int quer
     }
 }
 
-KERNEL void attend(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
+KERNEL void attend(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
     const Attention *a = context;
     const Sizes s = a->sizes;
     const int halves = s.scalar_bytes == 2, group = halves ? 2 : 1;
     const int tiles = (s.pixels + QUERIES - 1) / QUERIES;
     const ptrdiff_t block_stride = (ptrdiff_t)s.keys * 16, result_stride = (ptrdiff_t)s.value_blocks * 16;
-    const Worker w = worker_of(a, share);
+    const Worker w = worker_of(a, part);
     for (ptrdiff_t task = begin; task < end; task++) {
         const ptrdiff_t head = task / tiles;
         const int first = (int)(task % tiles) * QUERIES;

@@ -2,8 +2,8 @@
 
 // MARK: Channel products (the non-local block)
 
-KERNEL void NAME(channel_product)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(channel_product)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const ChannelProduct *p = context;
     const ptrdiff_t pixels = (ptrdiff_t)p->a->height * p->a->width;
     const int columns = p->b->blocks * BLOCK;
@@ -27,8 +27,8 @@ KERNEL void NAME(channel_product)(void *context, int share, ptrdiff_t begin, ptr
     }
 }
 
-KERNEL void NAME(channel_transform)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(channel_transform)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const ChannelTransform *t = context;
     const int columns = t->y->blocks * BLOCK;
     for (ptrdiff_t pixel = begin; pixel < end; pixel++) {
@@ -56,8 +56,8 @@ KERNEL void NAME(channel_transform)(void *context, int share, ptrdiff_t begin, p
 
 // MARK: Planar images
 
-KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(pack)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Packing *p = context;
     const ptrdiff_t step = p->map->pixel_stride;
     for (ptrdiff_t row = begin; row < end; row++) {
@@ -81,8 +81,8 @@ KERNEL void NAME(pack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
     }
 }
 
-KERNEL void NAME(unpack)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(unpack)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Packing *p = context;
     const ptrdiff_t step = p->map->pixel_stride;
     for (ptrdiff_t row = begin; row < end; row++) {

@@ -201,7 +201,7 @@ void dkp_group_normalization(
 
 static ptrdiff_t row_tasks(const dkp_feature_map *map) { return (ptrdiff_t)map->blocks * map->height; }
 
-// Rows are short at the deep scales: a share should be worth the fork.
+// Rows are short at the deep scales: a part should be worth the fork.
 static ptrdiff_t row_grain(const dkp_feature_map *map) { return 1 + 2048 / (map->width + 1); }
 
 void dkp_affine_activation(

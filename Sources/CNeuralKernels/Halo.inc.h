@@ -2,15 +2,15 @@
 
 // MARK: Halo
 
-KERNEL void NAME(zero)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(zero)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const dkp_feature_map *map = context;
     for (ptrdiff_t task = begin; task < end; task++)
         NAME(zero_pixels)(PIXELS_OF(map, row_plane(map, task), row_of(map, task)), 0, map->width);
 }
 
-KERNEL void NAME(zero_padding)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(zero_padding)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Padding *p = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(p->map, task), used = p->used[plane];
@@ -21,15 +21,15 @@ KERNEL void NAME(zero_padding)(void *context, int share, ptrdiff_t begin, ptrdif
     }
 }
 
-KERNEL void NAME(clear_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(clear_halo)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const dkp_feature_map *map = context;
     for (int plane = (int)begin; plane < end; plane++)
         for (int row = 0; row < map->height; row++) NAME(zero_halo)(map, plane, row);
 }
 
-KERNEL void NAME(fill_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(fill_halo)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const dkp_feature_map *map = context;
     const int halo = map->halo, height = map->height, width = map->width;
     const ptrdiff_t step = map->pixel_stride;
@@ -61,8 +61,8 @@ INLINE void NAME(add_pixels)(SCALAR *target, const SCALAR *source, ptrdiff_t pix
     }
 }
 
-KERNEL void NAME(fold_halo)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(fold_halo)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const dkp_feature_map *map = context;
     const int halo = map->halo, height = map->height, width = map->width;
     const ptrdiff_t step = map->pixel_stride, left = halo * step;

@@ -1,4 +1,4 @@
-// The kernels for one (scalar, block); see Vectors.h. Each body handles a share of a range of tasks.
+// The kernels for one (scalar, block); see Vectors.h. Each body handles a part of a range of tasks.
 #include "Vectors.h"
 
 #include "Normalization.inc.h"

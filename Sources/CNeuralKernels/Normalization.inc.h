@@ -89,8 +89,8 @@ INLINE void NAME(add_to_doubles)(double *target, const VEC *v) {
 }
 
 // Sums of (x - x0) and (x - x0)^2, x0 being the channel's first pixel: a large common offset costs no digits.
-KERNEL void NAME(statistics)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(statistics)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = chunk_plane(r->x, task), chunk = chunk_of(r->x, task);
@@ -135,8 +135,8 @@ INLINE void NAME(affine_row)(
     }
 }
 
-KERNEL void NAME(affine)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(affine)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Affine *a = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(a->x, task), row = row_of(a->x, task);
@@ -165,8 +165,8 @@ INLINE void NAME(backward_sums_row)(
     }
 }
 
-KERNEL void NAME(backward_sums)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(backward_sums)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = chunk_plane(r->x, task), chunk = chunk_of(r->x, task);
@@ -225,8 +225,8 @@ INLINE void NAME(backward_row)(
     }
 }
 
-KERNEL void NAME(backward_apply)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(backward_apply)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Reduction *r = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(r->x, task), row = row_of(r->x, task);
@@ -258,8 +258,8 @@ INLINE void NAME(activation_backward_row)(
     }
 }
 
-KERNEL void NAME(activation_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(activation_backward)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const ActivationBackward *a = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(a->x, task), row = row_of(a->x, task);

@@ -2,8 +2,8 @@
 
 // MARK: Copying and resampling
 
-KERNEL void NAME(copy_window)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(copy_window)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -24,8 +24,8 @@ KERNEL void NAME(copy_window)(void *context, int share, ptrdiff_t begin, ptrdiff
     }
 }
 
-KERNEL void NAME(dilate)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(dilate)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Dilation *d = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(d->y, task), row = row_of(d->y, task), from = row / d->stride;
@@ -44,13 +44,13 @@ INLINE void NAME(blend_rows)(
     *v = 0.75f * a + 0.25f * b;
 }
 
-KERNEL void NAME(upsample_bilinear)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(upsample_bilinear)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context;
     const int height = w->x->height, width = w->x->width;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
-        const int enlarged = row + w->row_offset, near = enlarged >> 1, far = near + ((enlarged & 1) ? 1 : -1);
+        const int large = row + w->row_offset, near = large >> 1, far = near + ((large & 1) ? 1 : -1);
         const SCALAR *near_row = ROW(w->x, plane, near);
         const SCALAR *far_row = ROW(w->x, plane, far < 0 ? 0 : far >= height ? height - 1 : far);
         const ptrdiff_t step = w->y->pixel_stride, x_step = w->x->pixel_stride;
@@ -70,7 +70,7 @@ KERNEL void NAME(upsample_bilinear)(void *context, int share, ptrdiff_t begin, p
     }
 }
 
-// The weight of enlarged pixel `o` in source pixel `i`; both taps meet in one pixel at a clamped edge.
+// The weight of upsampled pixel `o` in source pixel `i`; both taps meet in one pixel at a clamped edge.
 INLINE float NAME(bilinear_weight)(int o, int i, int size) {
     const int near = o >> 1;
     int far = near + ((o & 1) ? 1 : -1);
@@ -78,9 +78,9 @@ INLINE float NAME(bilinear_weight)(int o, int i, int size) {
     return (near == i ? 0.75f : 0.0f) + (far == i ? 0.25f : 0.0f);
 }
 
-KERNEL void NAME(upsample_bilinear_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
-    const Resampling *w = context; // x: the gradient of the enlarged map; y: the gradient of the source
+KERNEL void NAME(upsample_bilinear_backward)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
+    const Resampling *w = context; // x: the gradient of the upsampled map; y: the gradient of the source
     const int height = w->y->height, width = w->y->width;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -116,8 +116,8 @@ KERNEL void NAME(upsample_bilinear_backward)(void *context, int share, ptrdiff_t
     }
 }
 
-KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(upsample_nearest)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -130,8 +130,8 @@ KERNEL void NAME(upsample_nearest)(void *context, int share, ptrdiff_t begin, pt
     }
 }
 
-KERNEL void NAME(interleave)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(interleave)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context; // x: the four parts
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -146,8 +146,8 @@ KERNEL void NAME(interleave)(void *context, int share, ptrdiff_t begin, ptrdiff_
     }
 }
 
-KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(upsample_nearest_backward)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -171,8 +171,8 @@ KERNEL void NAME(upsample_nearest_backward)(void *context, int share, ptrdiff_t 
 
 // MARK: Pooling
 
-KERNEL void NAME(average_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(average_pool)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Resampling *w = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(w->y, task), row = row_of(w->y, task);
@@ -189,8 +189,8 @@ KERNEL void NAME(average_pool)(void *context, int share, ptrdiff_t begin, ptrdif
     }
 }
 
-KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(max_pool)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Pooling *p = context;
     const int height = p->small->height, width = p->small->width;
     for (ptrdiff_t task = begin; task < end; task++) {
@@ -215,8 +215,8 @@ KERNEL void NAME(max_pool)(void *context, int share, ptrdiff_t begin, ptrdiff_t 
     }
 }
 
-KERNEL void NAME(max_pool_backward)(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+KERNEL void NAME(max_pool_backward)(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Pooling *p = context;
     for (ptrdiff_t task = begin; task < end; task++) {
         const int plane = row_plane(p->large, task), row = row_of(p->large, task);

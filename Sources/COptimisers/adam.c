@@ -13,7 +13,7 @@ typedef struct {
     float *restrict second;
     float keep_first;        // 1 - beta1: how much of the new gradient the first moment takes
     float beta2, keep_second;
-    float step_size;         // rate / (1 - beta1^t)
+    float step_size;         // learning_rate / (1 - beta1^t)
     float root_correction;   // sqrt(1 - beta2^t)
     float epsilon;
 } Adam;
@@ -31,8 +31,8 @@ HOT static void adam_range(
     }
 }
 
-static void adam_share(void *context, int share, ptrdiff_t begin, ptrdiff_t end) {
-    (void)share;
+static void adam_part(void *context, int part, ptrdiff_t begin, ptrdiff_t end) {
+    (void)part;
     const Adam *adam = context;
     adam_range(
         adam->parameters + begin, adam->gradients + begin, adam->first + begin, adam->second + begin, *adam,
@@ -41,7 +41,7 @@ static void adam_share(void *context, int share, ptrdiff_t begin, ptrdiff_t end)
 
 void dkp_adam_step(
     float *parameters, const float *gradients, float *first_moments, float *second_moments, ptrdiff_t count,
-    double rate, double beta1, double beta2, double epsilon, int64_t step) {
+    double learning_rate, double beta1, double beta2, double epsilon, int64_t step) {
     // The scalars are worked out in double precision and rounded once, as the reference does.
     Adam adam = {
         .parameters = parameters,
@@ -51,9 +51,9 @@ void dkp_adam_step(
         .keep_first = (float)(1 - beta1),
         .beta2 = (float)beta2,
         .keep_second = (float)(1 - beta2),
-        .step_size = (float)(rate / (1 - pow(beta1, (double)step))),
+        .step_size = (float)(learning_rate / (1 - pow(beta1, (double)step))),
         .root_correction = (float)sqrt(1 - pow(beta2, (double)step)),
         .epsilon = (float)epsilon,
     };
-    dkp_parallel_for(count, 32768, adam_share, &adam);
+    dkp_parallel_for(count, 32768, adam_part, &adam);
 }

@@ -123,7 +123,7 @@ dkp_png_status dkp_png_reader_read_pixels(dkp_png_reader *reader, float *colour,
             unpack(reader->rows, &reader->layout, y, colour, alpha);
         }
     }
-    // A camera's description may stand behind the pixels.
+    // A camera's description may follow the pixels.
     png_read_end(reader->png, reader->info);
     return DKP_PNG_OK;
 }

@@ -10,7 +10,7 @@ extern void omp_set_dynamic(int dynamic);
 
 typedef struct {
     ptrdiff_t count;
-    int shares;
+    int parts;
     dkp_range_body body;
     void *context;
 } Loop;
@@ -22,17 +22,17 @@ void dkp_set_thread_count(int threads) {
 
 int dkp_thread_count(void) { return omp_get_max_threads(); }
 
-static void run_share(const Loop *loop, int share) {
-    const ptrdiff_t begin = loop->count * share / loop->shares;
-    const ptrdiff_t end = loop->count * (share + 1) / loop->shares;
-    if (begin < end) loop->body(loop->context, share, begin, end);
+static void run_part(const Loop *loop, int part) {
+    const ptrdiff_t begin = loop->count * part / loop->parts;
+    const ptrdiff_t end = loop->count * (part + 1) / loop->parts;
+    if (begin < end) loop->body(loop->context, part, begin, end);
 }
 
 static void run_team_member(void *data) {
     const Loop *loop = data;
-    // The runtime may grant fewer threads than asked for: the shares stay the same, some thread runs several.
-    for (int share = omp_get_thread_num(); share < loop->shares; share += omp_get_num_threads())
-        run_share(loop, share);
+    // The runtime may grant fewer threads than asked for: the parts stay the same, some thread runs several.
+    for (int part = omp_get_thread_num(); part < loop->parts; part += omp_get_num_threads())
+        run_part(loop, part);
 }
 
 int dkp_parallel_for(ptrdiff_t count, ptrdiff_t grain, dkp_range_body body, void *context) {
@@ -41,9 +41,9 @@ int dkp_parallel_for(ptrdiff_t count, ptrdiff_t grain, dkp_range_body body, void
     const ptrdiff_t wanted = (count + grain - 1) / grain;
     const int available = dkp_thread_count();
     Loop loop = {count, wanted < available ? (int)wanted : available, body, context};
-    if (loop.shares == 1)
-        run_share(&loop, 0);
+    if (loop.parts == 1)
+        run_part(&loop, 0);
     else
-        GOMP_parallel(run_team_member, &loop, (unsigned)loop.shares, 0);
-    return loop.shares;
+        GOMP_parallel(run_team_member, &loop, (unsigned)loop.parts, 0);
+    return loop.parts;
 }

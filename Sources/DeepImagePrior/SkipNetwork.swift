@@ -45,7 +45,7 @@ public struct SkipNetwork: Sendable {
     /// Adds scale `scale` and all below it; returns the map on its way up, as large as `x`.
     ///
     /// The numbers in the names are positions in the original's nested sequences: the parallel pair of skip and deeper
-    /// branch comes first at the top scale, behind a scale's way down at the others.
+    /// branch comes first at the top scale, after a scale's way down at the others.
     private func addScale(
         _ scale: Int, prefix: String, below x: NetworkGraph.Node, to graph: inout NetworkGraph
     ) throws(NeuralNetworkError) -> NetworkGraph.Node {
@@ -79,7 +79,7 @@ public struct SkipNetwork: Sendable {
         return try graph.batchNorm(y, name: "\(prefix)7", activation: Self.activation)
     }
 
-    /// A 3 x 3 convolution with reflection padding. No bias: the batch norm behind it would take it away again.
+    /// A 3 x 3 convolution with reflection padding. No bias: the batch norm after it would take it away again.
     private func addConvolution(
         _ x: NetworkGraph.Node, name: String, stride: Int, to graph: inout NetworkGraph
     ) throws(NeuralNetworkError) -> NetworkGraph.Node {

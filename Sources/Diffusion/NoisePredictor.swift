@@ -10,6 +10,7 @@ public protocol NoisePredictor: AnyObject {
     var classCount: Int? { get }
     /// Predicts for a noisy image `[channels, height, width]` at a timestep of the training schedule (may be fractional
     /// for none; 0 to steps - 1), with a class label where the network wants one.
-    /// - Returns: `[channels, height, width]`, or `[2 channels, height, width]` with the variance's interpolation behind.
+    /// - Returns: `[channels, height, width]`, or `[2 channels, height, width]`, whose second half is the variance's
+    ///   interpolation.
     func predict(_ image: Tensor<Float>, timestep: Double, label: Int?) throws -> Tensor<Float>
 }

@@ -47,20 +47,6 @@ public enum AttributeValue: Sendable {
         default: nil
         }
     }
-
-    /// The list of integers; one integer is a list of one.
-    public var intValues: [Int64]? {
-        if case .ints(let values) = self { values } else { intValue.map { [$0] } }
-    }
-
-    /// The list of numbers; one number is a list of one, and integers are rounded to the nearest doubles.
-    public var doubleValues: [Double]? {
-        switch self {
-        case .doubles(let values): values
-        case .ints(let values): values.map(Double.init)
-        default: doubleValue.map { [$0] }
-        }
-    }
 }
 
 extension AttributeValue: Equatable {

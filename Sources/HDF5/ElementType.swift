@@ -33,7 +33,7 @@ public enum ElementType: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The type behind an open datatype, without regard to a `dtype` attribute. Call while inside the library.
+    /// The type that an open datatype stands for, without regard to a `dtype` attribute. Call while inside the library.
     init(datatype: hid_t) {
         let bytes = H5Tget_size(datatype)
         switch H5Tget_class(datatype) {

@@ -203,7 +203,7 @@ extension HDF5File {
         return product
     }
 
-    /// Chunks of at most about 1 MiB, the library's chunk cache: whole trailing axes, an even share of the first that
+    /// Chunks of at most about 1 MiB, the library's chunk cache: whole trailing axes, an even part of the first that
     /// does not fit.
     private static func chunkShape(for shape: [Int], elementBytes: Int) -> [Int] {
         var chunk = shape

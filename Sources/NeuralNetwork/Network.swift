@@ -8,7 +8,9 @@ import Tensors
 public final class Network {
     private let compute: ComputeStream
     private let parameters: ParameterStore
-    private let operations: [any Operation]
+    private let forwardPasses: [any ForwardPass]
+    /// In the order in which they run: from the last layer to the first.
+    private let backwardPasses: [any BackwardPass]
     private let memory: PlannedMemory
     private var input: dkp_feature_map
     private var output: dkp_feature_map
@@ -18,7 +20,7 @@ public final class Network {
     private let training: Bool
     private let block: Int
     private var vectors: [String: (values: UnsafeMutablePointer<Float>, count: Int)] = [:]
-    private var weightHolders: [Int: any PackedWeights] = [:]
+    private var packedWeights: [Int: any PackedWeights] = [:]
     /// The network's latest result, `[channels, height, width]`.
     public private(set) var result: Tensor<Float>
     private var resultGradient: Tensor<Float>
@@ -54,7 +56,8 @@ public final class Network {
             graph, output: output, precision: precision, training: training, parameters: parameters, block: block,
             compute: compute)
         let memory = try PlannedMemory(planner.memory)
-        for operation in planner.operations { try operation.bind(to: memory) }
+        var operations: [BoundOperation] = []
+        for operation in planner.operations { operations.append(try operation.bind(to: memory)) }
         self.compute = compute
         self.parameters = parameters
         self.memory = memory
@@ -62,7 +65,8 @@ public final class Network {
         self.training = training
         self.block = block
         self.outputActivation = outputActivation
-        operations = planner.operations
+        forwardPasses = operations.map(\.forward)
+        backwardPasses = operations.reversed().compactMap(\.backward)
         input = planner.maps[inputIndex].view(in: memory)
         self.output = planner.maps[output.index].view(in: memory)
         outputGradient = planner.gradients[output.index]?.view(in: memory)
@@ -74,9 +78,8 @@ public final class Network {
             guard case .vector(let name) = entry.layer else { continue }
             vectors[name] = (memory.floats(planner.maps[index].buffer), entry.channels)
         }
-        for case let operation as any PackedWeights in operations {
-            weightHolders[operation.weightParameter] = operation
-        }
+        for weights in operations.compactMap(\.weights) { packedWeights[weights.parameter] = weights }
+        for name in operations.flatMap(\.implementations) { convolutionImplementations[name, default: 0] += 1 }
     }
 
     // MARK: Running
@@ -106,7 +109,7 @@ public final class Network {
     /// Runs the network on its input; ``result`` holds the outcome.
     /// - Parameter useRunningStatistics: batch norms use their running statistics instead of the batch's.
     public func forward(useRunningStatistics: Bool = false) throws(NeuralNetworkError) {
-        for operation in operations { try operation.forward(training: !useRunningStatistics) }
+        for pass in forwardPasses { try pass.run(training: !useRunningStatistics) }
         let kind = outputActivation.kernel.kind
         let channels = Int32(result.shape[0])
         result.withUnsafeMutableBufferPointer { elements in
@@ -135,17 +138,17 @@ public final class Network {
             }
             dkp_pack(target, channels, &outputGradient, 0)
         }
-        for operation in operations.reversed() { try operation.backward() }
+        for pass in backwardPasses { try pass.run() }
     }
 
     /// One step of Adam (betas 0.9 and 0.999, epsilon 1e-8) on all trainable parameters.
-    public func adamStep(rate: Double) {
-        parameters.adamStep(rate: rate)
+    public func adamStep(learningRate: Double) {
+        parameters.adamStep(learningRate: learningRate)
         markParametersChanged()
     }
 
     private func markParametersChanged() {
-        for operation in weightHolders.values { operation.weightsAreStale = true }
+        for weights in packedWeights.values { weights.areStale = true }
     }
 
     // MARK: Parameters and optimiser state
@@ -208,14 +211,14 @@ public final class Network {
     private func set(
         _ column: ParameterStore.Column, _ index: Int, to value: Tensor<Float>
     ) throws(NeuralNetworkError) {
-        guard !parameters.keeps(index), let holder = weightHolders[index] else {
+        guard !parameters.keeps(index), let packed = packedWeights[index] else {
             parameters.set(column, index, to: value)
             return
         }
         let layout = ParameterLayout(parameters.descriptions[index], block: block)
         if layout.isPlain {
             try value.withUnsafeBufferPointer { elements throws(NeuralNetworkError) in
-                if let base = elements.baseAddress { try holder.pack(base) }
+                if let base = elements.baseAddress { try packed.pack(base) }
             }
             return
         }
@@ -225,7 +228,7 @@ public final class Network {
         value.withUnsafeBufferPointer { elements in
             for (element, offset) in zip(elements, layout.elementOffsets) { staging[Int(offset)] = element }
         }
-        try holder.pack(staging)
+        try packed.pack(staging)
     }
 
     /// Fills every parameter as its layer asks, from one random stream per parameter: adding a layer changes no other.
@@ -279,14 +282,5 @@ public final class Network {
     public var arenaByteCount: Int { memory.arena.byteCount }
 
     /// The convolution implementations that oneDNN chose, with how often each was.
-    public var convolutionImplementations: [String: Int] {
-        var counts: [String: Int] = [:]
-        for operation in operations {
-            let names =
-                (operation as? ConvolutionOperation)?.implementations
-                ?? (operation as? EnlargedConvolutionOperation)?.implementations ?? []
-            for name in names { counts[name, default: 0] += 1 }
-        }
-        return counts
-    }
+    public private(set) var convolutionImplementations: [String: Int] = [:]
 }

@@ -68,8 +68,3 @@ private func randomGroup(_ random: inout RandomStream) -> String {
 func isCheckpointError(_ code: CheckpointError.Code) -> (any Error) -> Bool {
     { ($0 as? CheckpointError)?.code == code }
 }
-
-/// Whether an error is of this kind.
-func isHDF5Error(_ code: HDF5Error.Code) -> (any Error) -> Bool {
-    { ($0 as? HDF5Error)?.code == code }
-}

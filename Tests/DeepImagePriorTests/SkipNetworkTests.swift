@@ -92,7 +92,7 @@ import Testing
             for _ in 0..<3 {
                 try network.forward()
                 try network.backward(network.result)
-                network.adamStep(rate: 0.01)
+                network.adamStep(learningRate: 0.01)
             }
             return network.result
         }

@@ -56,7 +56,8 @@ import Testing
         let expected = image.map { Float(min(max(mean + gain * (Double($0) - mean), 0), 1)) }
         // The training's steps are some percent of the deviation apart.
         expectClose(
-            try denoiser.denoise(image, deviation: deviation, orientation: orientation), expected, absolute: 2e-3)
+            try denoiser.denoise(image, standardDeviation: deviation, orientation: orientation), expected,
+            absolute: 2e-3)
     }
 
     @Test(arguments: 0..<8)
@@ -64,8 +65,8 @@ import Testing
         let denoiser = try Denoiser(
             DirectedPredictor(), training: DiffusionDescription(), height: 16, width: 16, largestTile: 256)
         let image = noise([1, 16, 16])
-        let asItIs = try denoiser.denoise(image, deviation: 0.1, orientation: orientation)
-        let turnedFirst = try denoiser.denoise(turned(image, orientation), deviation: 0.1, orientation: 0)
+        let asItIs = try denoiser.denoise(image, standardDeviation: 0.1, orientation: orientation)
+        let turnedFirst = try denoiser.denoise(turned(image, orientation), standardDeviation: 0.1, orientation: 0)
         expectClose(turned(asItIs, orientation), turnedFirst, absolute: 1e-6)
     }
 
@@ -77,7 +78,7 @@ import Testing
         #expect(denoiser.tileCount == count)
         for orientation in 0..<8 {
             let image = noise([1, height, width])
-            #expect(try denoiser.denoise(image, deviation: 0.1, orientation: orientation).shape == image.shape)
+            #expect(try denoiser.denoise(image, standardDeviation: 0.1, orientation: orientation).shape == image.shape)
         }
         // A network is planned for one size only.
         #expect(Set(predictor.shapes).count == 1 && predictor.shapes.count == 8 * count)
@@ -90,7 +91,7 @@ import Testing
         let schedule = try NoiseSchedule(DiffusionDescription())
         let denoiser = try Denoiser(
             predictor, training: DiffusionDescription(), height: 8, width: 8, largestTile: 64)
-        _ = try denoiser.denoise(noise([1, 8, 8]), deviation: level / 255, orientation: 0)
+        _ = try denoiser.denoise(noise([1, 8, 8]), standardDeviation: level / 255, orientation: 0)
         let distances = (0..<1000).map { abs(schedule.noiseLevel(at: $0) - 2 * level / 255) }
         #expect(distances[Int(predictor.timesteps[0])] == distances.min())
     }

@@ -10,7 +10,7 @@ final class GaussianPredictor: NoisePredictor {
     let classCount: Int?
     private let mean: Double
     private let variance: Double
-    private let survivals: [Double]
+    private let alphaBars: [Double]
     /// The answer's interpolation of the variance where it is asked for.
     var interpolation: Float = -1
 
@@ -23,15 +23,15 @@ final class GaussianPredictor: NoisePredictor {
         self.channels = channels
         self.predictsVariance = predictsVariance
         self.classCount = classCount
-        survivals = schedule.alphasCumprod
+        alphaBars = schedule.alphaBar
     }
 
     func predict(_ image: Tensor<Float>, timestep: Double, label: Int?) throws -> Tensor<Float> {
-        let survival = survivals[Int(timestep)]
-        let gain = survival.squareRoot() * variance / (survival * variance + 1 - survival)
+        let alphaBar = alphaBars[Int(timestep)]
+        let gain = alphaBar.squareRoot() * variance / (alphaBar * variance + 1 - alphaBar)
         let noise = image.elements.map { value in
-            let clean = mean + gain * (Double(value) - survival.squareRoot() * mean)
-            return Float((Double(value) - survival.squareRoot() * clean) / (1 - survival).squareRoot())
+            let clean = mean + gain * (Double(value) - alphaBar.squareRoot() * mean)
+            return Float((Double(value) - alphaBar.squareRoot() * clean) / (1 - alphaBar).squareRoot())
         }
         let variances = predictsVariance ? noise.map { _ in interpolation } : []
         return Tensor(

@@ -75,10 +75,10 @@ import Testing
         let schedule = try NoiseSchedule(DiffusionDescription(), respacing: Respacing(steps: 10))
         let clean = Tensor<Float>(shape: [1, 1, 4], [-1.5, -0.25, 0.75, 2])
         let epsilon = Tensor<Float>(shape: [1, 1, 4], [0.3, -1, 0.7, 1.9])
-        let survival = Float(schedule.alphasCumprod[4])
+        let alphaBar = Float(schedule.alphaBar[4])
         let noisy = Tensor<Float>(
             shape: [1, 1, 4],
-            zip(clean.elements, epsilon.elements).map { survival.squareRoot() * $0 + (1 - survival).squareRoot() * $1 })
+            zip(clean.elements, epsilon.elements).map { alphaBar.squareRoot() * $0 + (1 - alphaBar).squareRoot() * $1 })
         let found = schedule.cleanImage(of: noisy, NoisePrediction(noise: epsilon), at: 4)
         expectClose(found.elements, [-1, -0.25, 0.75, 1] as [Float], absolute: 1e-5)
     }

@@ -27,7 +27,7 @@ import Testing
         let golden = GoldenNumbers.schedules
         #expect(try schedule.timesteps == golden.integers("\(which.name)/timestep_map"))
         let arrays: [(String, [Double])] = [
-            ("betas", schedule.betas), ("alphas_cumprod", schedule.alphasCumprod),
+            ("betas", schedule.betas), ("alphas_cumprod", schedule.alphaBar),
             ("posterior_mean_coef1", schedule.posteriorMeanCoefficient1),
             ("posterior_mean_coef2", schedule.posteriorMeanCoefficient2),
             ("posterior_variance", schedule.posteriorVariance),

@@ -102,6 +102,15 @@ import Testing
         }
     }
 
+    @Test(.tags(.slow)) func `a model whose attention_resolutions are empty is read`() throws {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let weights = try WeightsFile("\(root.path)/Weights/natural-images.h5")
+        let network = try UNet(weights, height: 8, width: 8, precision: .f32)
+        let noise = try network.predict(Tensor(shape: [3, 8, 8], repeating: 0.5), timestep: 10)
+        #expect(noise.shape == [3, 8, 8])
+    }
+
     @Test func `datasets that do not suit the configuration are named`() throws {
         try expectError(
             .missing, naming: "state_dict/conv_out.weight", "[3, 32, 3, 3]",

@@ -166,11 +166,11 @@ import Testing
         expectClose(try convolve(adds: true), expected, absolute: precision == .f32 ? 1e-5 : 2e-2)
     }
 
-    @Test func `zeros behind the last row and column are padding on those sides alone`() throws {
+    @Test func `zeros after the last row and column are padding on those sides alone`() throws {
         let x = image(3, 6, 8)
         let strided = try run(x) { input, graph in
             try graph.conv2d(
-                input, name: "c", outChannels: 4, kernelSize: 3, stride: 2, padding: .zeroBehind(1), bias: true)
+                input, name: "c", outChannels: 4, kernelSize: 3, stride: 2, padding: .trailingZero(1), bias: true)
         }
         #expect(strided.result.shape == [4, 3, 4])
         let full = try run(x) { input, graph in
@@ -184,7 +184,7 @@ import Testing
     }
 
     @Test(arguments: Precision.allCases)
-    func `a convolution of an enlarged map is that of the map as it would be`(precision: Precision) throws {
+    func `a convolution of an upsampled map is that of the map as it would be`(precision: Precision) throws {
         let x = image(5, 3, 4)
         let large = (0..<5 * 48).map { index in
             x[index / 48 * 12 + index % 48 / 8 / 2 * 4 + index % 8 / 2]

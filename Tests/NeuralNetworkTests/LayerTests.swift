@@ -91,7 +91,7 @@ import Testing
         if case .reflection = given.padding { reflects = true }
         let amount =
             switch given.padding {
-            case .zero(let amount), .zeroBehind(let amount), .reflection(let amount): amount
+            case .zero(let amount), .trailingZero(let amount), .reflection(let amount): amount
             }
         let expected = convolution(
             x, try network.parameter("c.weight"), try network.parameter("c.bias"), stride: given.stride,

@@ -9,19 +9,19 @@ final class IgnorantPredictor: NoisePredictor {
     let channels: Int
     let predictsVariance = false
     let classCount: Int? = nil
-    private let survivals: [Double]
+    private let alphaBars: [Double]
     /// Of a pixel, where black is -1 and white is 1.
     private static let variance = 0.04
 
     init(channels: Int = 3) throws {
         self.channels = channels
-        survivals = try NoiseSchedule(DiffusionDescription()).alphasCumprod
+        alphaBars = try NoiseSchedule(DiffusionDescription()).alphaBar
     }
 
     func predict(_ image: Tensor<Float>, timestep: Double, label _: Int?) throws -> Tensor<Float> {
-        let survival = survivals[Int(timestep)]
-        let share = survival * Self.variance / (survival * Self.variance + 1 - survival)
-        let factor = Float((1 - share) / (1 - survival).squareRoot())
+        let alphaBar = alphaBars[Int(timestep)]
+        let fraction = alphaBar * Self.variance / (alphaBar * Self.variance + 1 - alphaBar)
+        let factor = Float((1 - fraction) / (1 - alphaBar).squareRoot())
         return image.map { factor * $0 }
     }
 }
@@ -32,7 +32,7 @@ final class SmoothPicturePredictor: NoisePredictor {
     let channels: Int
     let predictsVariance: Bool
     let classCount: Int?
-    private let survivals: [Double]
+    private let alphaBars: [Double]
     private let size: Int
     private let basis: [Float]
     private let powers: [Float]
@@ -45,7 +45,7 @@ final class SmoothPicturePredictor: NoisePredictor {
         self.channels = channels
         self.predictsVariance = predictsVariance
         self.classCount = classCount
-        survivals = try NoiseSchedule(DiffusionDescription()).alphasCumprod
+        alphaBars = try NoiseSchedule(DiffusionDescription()).alphaBar
         basis = (0..<size * size).map { index in
             let (frequency, position) = (Double(index / size), Double(index % size))
             let norm = ((frequency == 0 ? 1 : 2) / Double(size)).squareRoot()
@@ -69,7 +69,7 @@ final class SmoothPicturePredictor: NoisePredictor {
     }
 
     func predict(_ image: Tensor<Float>, timestep: Double, label _: Int?) throws -> Tensor<Float> {
-        let survival = Float(survivals[Int(timestep)])
+        let alphaBar = Float(alphaBars[Int(timestep)])
         let pixels = size * size
         let values = image.elements
         var noise: [Float] = []
@@ -77,8 +77,8 @@ final class SmoothPicturePredictor: NoisePredictor {
             var coefficients = transformed(Array(values[channel * pixels..<(channel + 1) * pixels]), forward: true)
             for index in coefficients.indices {
                 // What is left of the coefficient when its Wiener estimate has been taken off, as unit noise.
-                let share = survival * powers[index] / (survival * powers[index] + 1 - survival)
-                coefficients[index] *= (1 - share) / (1 - survival).squareRoot()
+                let fraction = alphaBar * powers[index] / (alphaBar * powers[index] + 1 - alphaBar)
+                coefficients[index] *= (1 - fraction) / (1 - alphaBar).squareRoot()
             }
             noise += transformed(coefficients, forward: false)
         }

@@ -20,7 +20,7 @@ import Testing
         for (level, expected) in [(5.0, 38.14), (25.0, 28.30), (100.0, 20.64)] {
             var stream = RandomStream(seed: 3, name: "noise")
             let noisy = truth.map { $0 + Float(level / 255 * stream.normal()) }
-            let image = try denoiser.denoise(noisy, deviation: level / 255, orientation: 5)
+            let image = try denoiser.denoise(noisy, standardDeviation: level / 255, orientation: 5)
             let error = zip(image.elements, truth.elements).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
             let psnr = -10 * log10(error / Double(truth.count))
             #expect(abs(psnr - expected) < 0.1, "noise of \(level) of 255: \(psnr) dB")

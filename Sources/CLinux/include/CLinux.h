@@ -1,4 +1,4 @@
-/// System calls that Swift cannot import: those behind _GNU_SOURCE and those without a libc wrapper in Debian 12.
+/// System calls that Swift cannot import: those that _GNU_SOURCE declares and those without a libc wrapper in Debian 12.
 /// Each returns -1 and sets errno on failure, as the calls themselves do.
 #pragma once
 

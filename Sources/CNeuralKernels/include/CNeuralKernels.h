@@ -3,8 +3,9 @@
 #include <stdint.h>
 
 /// Loops over feature maps in oneDNN's channel-blocked layout, `[channel / block][row][column][channel % block]`, or
-/// with channels last, `[row][column][channel]`, which are taken by blocks as well, in f32 or bf16 storage with f32 arithmetic. Sums are taken in f32 along a row and in double across rows, over a fixed
-/// number of chunks: a result does not depend on the number of threads.
+/// with channels last, `[row][column][channel]`, which are taken by blocks as well, in f32 or bf16 storage with f32
+/// arithmetic. Sums are taken in f32 along a row and in double across rows, over a fixed number of chunks: a result does
+/// not depend on the number of threads.
 
 typedef enum { DKP_F32 = 0, DKP_BF16 = 1 } dkp_scalar;
 
@@ -92,15 +93,15 @@ void dkp_copy_window(
 /// y[r][c] = x[r / stride][c / stride] where both divide evenly and x has the pixel, else 0.
 void dkp_dilate(const dkp_feature_map *_Nonnull x, int stride, const dkp_feature_map *_Nonnull y);
 
-/// Twofold bilinear enlargement (pixel centres at half-integers, edges clamped), cropped: y's pixel (r, c) is the
-/// enlarged image's (r + row_offset, c + column_offset).
+/// Twofold bilinear upsampling (pixel centres at half-integers, edges clamped), cropped: y's pixel (r, c) is the
+/// upsampled image's (r + row_offset, c + column_offset).
 void dkp_upsample_bilinear(
     const dkp_feature_map *_Nonnull x, int row_offset, int column_offset, const dkp_feature_map *_Nonnull y);
 void dkp_upsample_bilinear_backward(
     const dkp_feature_map *_Nonnull dy, int row_offset, int column_offset, int accumulate,
     const dkp_feature_map *_Nonnull dx);
 
-/// Twofold enlargement by repetition, cropped likewise.
+/// Twofold upsampling by repetition, cropped likewise.
 void dkp_upsample_nearest(
     const dkp_feature_map *_Nonnull x, int row_offset, int column_offset, const dkp_feature_map *_Nonnull y);
 void dkp_upsample_nearest_backward(

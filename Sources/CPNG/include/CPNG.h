@@ -58,7 +58,7 @@ dkp_png_status dkp_png_reader_read_pixels(
     dkp_png_reader *_Nonnull reader, float *_Nonnull colour, float *_Nullable alpha);
 
 /// The ancillary chunks to carry over (cICP, gAMA, cHRM, sRGB, iCCP, pHYs) or to heed (eXIf), in file order: how many,
-/// and the one at `index`. Those behind the pixels are known once these are read. Their bytes belong to the reader.
+/// and the one at `index`. Those after the pixels are known once these are read. Their bytes belong to the reader.
 int dkp_png_reader_chunk_count(const dkp_png_reader *_Nonnull reader);
 dkp_png_chunk dkp_png_reader_chunk(const dkp_png_reader *_Nonnull reader, int index);
 

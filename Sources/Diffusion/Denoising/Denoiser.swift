@@ -28,7 +28,7 @@ public final class Denoiser {
     ///   - width: the images' columns, at least 1.
     ///   - multiple: what the rows and columns that the network sees must divide by.
     ///   - largestTile: the most rows and columns that it is given at once, a multiple of that.
-    ///   - overlap: the rows and columns that neighbouring tiles share at least; below `largestTile`.
+    ///   - overlap: the rows and columns that neighbouring tiles have in common at least; below `largestTile`.
     ///   - label: what a class-conditional network is told.
     /// - Throws: ``DiffusionError`` if the training's steps are out of range.
     public init(
@@ -60,17 +60,17 @@ public final class Denoiser {
     /// The number of tiles that an image is covered with.
     public var tileCount: Int { predictor.tileCount(height: canvas.height, width: canvas.width) }
 
-    /// D(v, q): the image that is expected behind a noisy one, in [0, 1].
+    /// D(v, q): the image that is expected given a noisy one, in [0, 1].
     /// - Parameters:
     ///   - image: v, `[channels, height, width]`, white being 1.
-    ///   - deviation: q, the standard deviation of its noise in the same units.
+    ///   - standardDeviation: q, the standard deviation of its noise in the same units.
     ///   - orientation: which of the flips and rotations the network sees; any number of a step will do.
     /// - Throws: what the network throws, and ``DiffusionError`` for an answer of another shape than it promised.
-    public func denoise(_ image: Tensor<Float>, deviation: Double, orientation: Int) throws -> Tensor<Float> {
-        let step = schedule.step(nearestTo: 2 * deviation)
-        let (level, share) = (Float(schedule.noiseLevel(at: step)), Float(schedule.alphasCumprod[step].squareRoot()))
+    public func denoise(_ image: Tensor<Float>, standardDeviation: Double, orientation: Int) throws -> Tensor<Float> {
+        let step = schedule.step(nearestTo: 2 * standardDeviation)
+        let (level, signal) = (Float(schedule.noiseLevel(at: step)), Float(schedule.alphaBar[step].squareRoot()))
         let turn = Orientation(orientation % orientations)
-        let scaled = turn.apply(to: canvas.filled(with: image).map { share * (2 * $0 - 1) })
+        let scaled = turn.apply(to: canvas.filled(with: image).map { signal * (2 * $0 - 1) })
         let prediction = try NoisePrediction(of: scaled, at: step, by: predictor, label: label)
         let noise = canvas.image(of: turn.undo(prediction.noise))
         return combine(image, noise) { min(max($0 - 0.5 * level * $1, 0), 1) }

@@ -54,7 +54,7 @@ extension NoiseSchedule {
     ///   - image: x_t.
     ///   - step: which noise level x_t has.
     public func cleanImage(of image: Tensor<Float>, _ prediction: NoisePrediction, at step: Int) -> Tensor<Float> {
-        let scale = Float(1 / alphasCumprod[step].squareRoot())
+        let scale = Float(1 / alphaBar[step].squareRoot())
         let level = Float(noiseLevel(at: step))
         return combine(image, prediction.noise) { min(max(scale * $0 - level * $1, -1), 1) }
     }
@@ -84,8 +84,8 @@ extension NoiseSchedule {
             for index in 0..<result.count {
                 var scale = deviation
                 if let learned {
-                    let share = (Double(learned[index]) + 1) / 2
-                    scale = exp(0.5 * (share * high + (1 - share) * low))
+                    let fraction = (Double(learned[index]) + 1) / 2
+                    scale = exp(0.5 * (fraction * high + (1 - fraction) * low))
                 }
                 result[index] += Float(scale * noise.normal())
             }
@@ -103,7 +103,7 @@ extension NoiseSchedule {
     private func implicitStep(
         _ image: Tensor<Float>, _ clean: Tensor<Float>, _ step: Int, _ eta: Double
     ) -> (mean: Tensor<Float>, deviation: Double) {
-        let (now, next) = (alphasCumprod[step], previousAlphasCumprod[step])
+        let (now, next) = (alphaBar[step], previousAlphaBar[step])
         let deviation = eta * ((1 - next) / (1 - now)).squareRoot() * (1 - now / next).squareRoot()
         let direction = max(1 - next - deviation * deviation, 0).squareRoot() / (1 - now).squareRoot()
         let (ofImage, ofClean) = (Float(direction), Float(next.squareRoot() - direction * now.squareRoot()))

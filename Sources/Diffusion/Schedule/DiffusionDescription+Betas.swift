@@ -9,13 +9,13 @@ extension DiffusionDescription {
     }
 
     static func cosine(_ steps: Int) -> [Double] {
-        func survival(_ share: Double) -> Double {
-            let root = cos((share + 0.008) / 1.008 * .pi / 2)
+        func alphaBar(_ fraction: Double) -> Double {
+            let root = cos((fraction + 0.008) / 1.008 * .pi / 2)
             return root * root
         }
         return (0..<steps).map { step in
-            let share = Double(step) / Double(steps)
-            return min(1 - survival(Double(step + 1) / Double(steps)) / survival(share), largestBeta)
+            let fraction = Double(step) / Double(steps)
+            return min(1 - alphaBar(Double(step + 1) / Double(steps)) / alphaBar(fraction), largestBeta)
         }
     }
 

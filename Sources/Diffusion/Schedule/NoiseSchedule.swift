@@ -7,10 +7,10 @@ public struct NoiseSchedule: Sendable, Equatable {
     public let timesteps: [Int]
     /// beta: the variance that a step of the forward process adds.
     public let betas: [Double]
-    /// abar: the share of the image's variance that is left after a step of the forward process.
-    public let alphasCumprod: [Double]
+    /// The fraction of the image's variance that is left after a step of the forward process.
+    public let alphaBar: [Double]
     /// abar of the step before; 1 before the first.
-    public let previousAlphasCumprod: [Double]
+    public let previousAlphaBar: [Double]
     /// The weight of the clean image in the posterior's mean (Equation 22 of the paper).
     public let posteriorMeanCoefficient1: [Double]
     /// The weight of the noisy image in the posterior's mean.
@@ -23,11 +23,11 @@ public struct NoiseSchedule: Sendable, Equatable {
     public init(_ description: DiffusionDescription, respacing: Respacing? = nil) throws(DiffusionError) {
         let trained = try description.betas()
         let timesteps = try respacing?.timesteps(of: trained.count) ?? Array(trained.indices)
-        var survivals: [Double] = []
+        var alphaBars: [Double] = []
         var product = 1.0
         for beta in trained {
             product *= 1 - beta
-            survivals.append(product)
+            alphaBars.append(product)
         }
         guard respacing != nil else {
             self.init(timesteps: timesteps, betas: trained)
@@ -36,8 +36,8 @@ public struct NoiseSchedule: Sendable, Equatable {
         var betas: [Double] = []
         var last = 1.0
         for step in timesteps {
-            betas.append(1 - survivals[step] / last)
-            last = survivals[step]
+            betas.append(1 - alphaBars[step] / last)
+            last = alphaBars[step]
         }
         self.init(timesteps: timesteps, betas: betas)
     }
@@ -45,23 +45,23 @@ public struct NoiseSchedule: Sendable, Equatable {
     private init(timesteps: [Int], betas: [Double]) {
         self.timesteps = timesteps
         self.betas = betas
-        var survivals: [Double] = []
+        var alphaBars: [Double] = []
         var previous: [Double] = []
         var product = 1.0
         for beta in betas {
             previous.append(product)
             product *= 1 - beta
-            survivals.append(product)
+            alphaBars.append(product)
         }
-        alphasCumprod = survivals
-        previousAlphasCumprod = previous
+        alphaBar = alphaBars
+        previousAlphaBar = previous
         posteriorMeanCoefficient1 = betas.indices.map {
-            betas[$0] * previous[$0].squareRoot() / (1 - survivals[$0])
+            betas[$0] * previous[$0].squareRoot() / (1 - alphaBars[$0])
         }
         posteriorMeanCoefficient2 = betas.indices.map {
-            (1 - previous[$0]) * (1 - betas[$0]).squareRoot() / (1 - survivals[$0])
+            (1 - previous[$0]) * (1 - betas[$0]).squareRoot() / (1 - alphaBars[$0])
         }
-        posteriorVariance = betas.indices.map { betas[$0] * (1 - previous[$0]) / (1 - survivals[$0]) }
+        posteriorVariance = betas.indices.map { betas[$0] * (1 - previous[$0]) / (1 - alphaBars[$0]) }
     }
 
     /// The number of steps.
@@ -70,6 +70,6 @@ public struct NoiseSchedule: Sendable, Equatable {
     /// The standard deviation of the noise in the noisy image, relative to the clean one's scale:
     /// sqrt((1 - abar) / abar).
     public func noiseLevel(at step: Int) -> Double {
-        ((1 - alphasCumprod[step]) / alphasCumprod[step]).squareRoot()
+        ((1 - alphaBar[step]) / alphaBar[step]).squareRoot()
     }
 }

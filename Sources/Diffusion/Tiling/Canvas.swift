@@ -24,7 +24,7 @@ public struct Canvas: Sendable, Equatable {
 
     /// The canvas of these rows and columns, at least as many as the image's, of which there is one at least.
     /// - Parameter margin: the rows above and columns to the left of the image that show its other end, as the canvas does
-    ///   behind the image too; nil for reflection.
+    ///   after the image too; nil for reflection.
     init(imageHeight: Int, imageWidth: Int, height: Int, width: Int, margin: Int? = nil) {
         precondition(
             imageHeight > 0 && imageWidth > 0 && height >= imageHeight && width >= imageWidth,

@@ -26,7 +26,7 @@ public struct DiffusersConfiguration: Sendable, Equatable {
     public var flipsSinesToCosines: Bool
     /// Shift of the embedding's frequencies.
     public var frequencyShift: Double
-    /// Zeros around maps that are halved; with 0, one row and column of zeros behind them.
+    /// Zeros around maps that are halved; with 0, one row and column of zeros after them.
     public var downsamplingPadding: Int
     /// Whether the embedding scales and shifts normalized maps, rather than being added.
     public var usesScaleShift: Bool

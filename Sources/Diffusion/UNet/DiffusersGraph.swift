@@ -53,7 +53,7 @@ private struct DiffusersBuilder {
                 x = try graph.conv2d(
                     x, name: "\(name).downsamplers.0.conv", outChannels: channels[level], kernelSize: 3, stride: 2,
                     padding: configuration.downsamplingPadding == 0
-                        ? .zeroBehind(1) : .zero(configuration.downsamplingPadding), bias: true)
+                        ? .trailingZero(1) : .zero(configuration.downsamplingPadding), bias: true)
                 skips.append(x)
             }
         }

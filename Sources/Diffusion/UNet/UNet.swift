@@ -59,7 +59,8 @@ public final class UNet: NoisePredictor {
     ///
     /// - Throws: ``DiffusionError`` for an image or label that does not suit the network; as the initialiser, for an image of
     ///   another size than before.
-    /// - Returns: `[channels, height, width]`, or `[2 channels, height, width]` with the variance's interpolation behind.
+    /// - Returns: `[channels, height, width]`, or `[2 channels, height, width]`, whose second half is the variance's
+    ///   interpolation.
     public func predict(_ image: Tensor<Float>, timestep: Double, label: Int? = nil) throws -> Tensor<Float> {
         guard image.shape.count == 3, image.shape[0] == channels else {
             throw DiffusionError(.unusableNetwork, "an image for this network has \(channels) channels; its shape is \(image.shape)")

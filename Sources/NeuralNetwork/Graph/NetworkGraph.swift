@@ -6,15 +6,15 @@
 public struct NetworkGraph: Sendable {
     /// A feature map of the network.
     public struct Node: Hashable, Sendable {
-        let index: Int
+        package let index: Int
     }
 
     /// How a convolution sees beyond the edge of the image.
     public enum Padding: Sendable, Hashable {
         /// By zeros, this many on every side.
         case zero(Int)
-        /// By zeros, this many behind the last row and column.
-        case zeroBehind(Int)
+        /// By zeros, this many after the last row and column.
+        case trailingZero(Int)
         /// By the image mirrored about its edge pixels, this many on every side.
         case reflection(Int)
 
@@ -22,13 +22,13 @@ public struct NetworkGraph: Sendable {
         var total: Int {
             switch self {
             case .zero(let amount), .reflection(let amount): 2 * amount
-            case .zeroBehind(let amount): amount
+            case .trailingZero(let amount): amount
             }
         }
     }
 
-    /// How a map is enlarged twofold.
-    public enum Enlargement: Sendable, Hashable {
+    /// How a map is upsampled twofold.
+    public enum Upsampling: Sendable, Hashable {
         /// Pixel centres at half-integers (PyTorch's `align_corners=False`), edges clamped.
         case bilinear
         case nearest
@@ -39,7 +39,7 @@ public struct NetworkGraph: Sendable {
         case convolution(Convolution)
         case batchNormalization(BatchNormalization)
         case activation(Activation)
-        case upsample(Enlargement, rowOffset: Int, columnOffset: Int)
+        case upsample(Upsampling, rowOffset: Int, columnOffset: Int)
         case crop(rowOffset: Int, columnOffset: Int)
         case maxPool
         case concatenation
@@ -197,7 +197,7 @@ public struct NetworkGraph: Sendable {
             height: entry.height, width: entry.width)
     }
 
-    /// A pointwise nonlinearity on its own (behind a batch normalization, give it to that instead).
+    /// A pointwise nonlinearity on its own (after a batch normalization, give it to that instead).
     public mutating func activation(_ x: Node, _ activation: Activation) -> Node {
         let entry = entries[x.index]
         return add(
@@ -205,18 +205,18 @@ public struct NetworkGraph: Sendable {
             isVector: entry.isVector)
     }
 
-    /// Twofold enlargement, cropped to `height` x `width` about the centre when these are given.
+    /// Twofold upsampling, cropped to `height` x `width` about the centre when these are given.
     public mutating func upsample(
-        _ x: Node, _ enlargement: Enlargement, height: Int? = nil, width: Int? = nil
+        _ x: Node, _ upsampling: Upsampling, height: Int? = nil, width: Int? = nil
     ) throws(NeuralNetworkError) -> Node {
         let entry = entries[x.index]
         let height = height ?? 2 * entry.height
         let width = width ?? 2 * entry.width
         guard (1...2 * entry.height).contains(height), (1...2 * entry.width).contains(width) else {
-            throw .shape("an enlargement of \(entry.height) x \(entry.width) does not hold \(height) x \(width)")
+            throw .shape("an upsampling of \(entry.height) x \(entry.width) does not hold \(height) x \(width)")
         }
         let layer = Layer.upsample(
-            enlargement, rowOffset: (2 * entry.height - height) / 2, columnOffset: (2 * entry.width - width) / 2)
+            upsampling, rowOffset: (2 * entry.height - height) / 2, columnOffset: (2 * entry.width - width) / 2)
         return add(layer, [x], segments: entry.segments, height: height, width: width)
     }
 

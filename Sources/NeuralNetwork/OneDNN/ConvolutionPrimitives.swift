@@ -9,12 +9,12 @@ struct ConvolutionGeometry {
     var kernelSize: Int
     var stride: Int
     /// Rows of zeros above and below.
-    var rowPadding: (before: Int, behind: Int)
+    var rowPadding: (before: Int, after: Int)
     /// Columns of zeros left and right.
-    var columnPadding: (before: Int, behind: Int)
+    var columnPadding: (before: Int, after: Int)
 
-    var outHeight: Int { (inHeight + rowPadding.before + rowPadding.behind - kernelSize) / stride + 1 }
-    var outWidth: Int { (inWidth + columnPadding.before + columnPadding.behind - kernelSize) / stride + 1 }
+    var outHeight: Int { (inHeight + rowPadding.before + rowPadding.after - kernelSize) / stride + 1 }
+    var outWidth: Int { (inWidth + columnPadding.before + columnPadding.after - kernelSize) / stride + 1 }
     var weightShape: [Int] { [outChannels, inChannels, kernelSize, kernelSize] }
 
     /// Whether the result is as large as a map's physical plane.
@@ -23,6 +23,39 @@ struct ConvolutionGeometry {
     /// The layout of the master weights.
     func plainWeights() throws(NeuralNetworkError) -> MemoryDescription {
         try MemoryDescription(dimensions: weightShape, type: dnnl_f32, tag: dnnl_oihw)
+    }
+
+    func biasLayout() throws(NeuralNetworkError) -> MemoryDescription {
+        try MemoryDescription(dimensions: [outChannels], type: dnnl_f32, tag: dnnl_x)
+    }
+
+    /// Throws where maps are not planned as the convolution computes them: oneDNN writes as many pixels as it computes,
+    /// wherever the buffer ends.
+    func check(
+        name: String, x: MapGeometry, results: [MapGeometry], inputGradient: MapGeometry?
+    ) throws(NeuralNetworkError) {
+        for result in results where !fills(result) {
+            throw .shape(
+                "\(name): a result of \(outHeight) x \(outWidth) is planned as \(result.physicalHeight) x "
+                    + "\(result.physicalWidth)")
+        }
+        if let inputGradient,
+            inputGradient.physicalHeight != x.physicalHeight || inputGradient.physicalWidth != x.physicalWidth
+        {
+            throw .shape(
+                "\(name): the gradient of a map of \(x.physicalHeight) x \(x.physicalWidth) is planned as "
+                    + "\(inputGradient.physicalHeight) x \(inputGradient.physicalWidth)")
+        }
+    }
+}
+
+extension ConvolutionGeometry {
+    /// The convolution of a layer over a map with its halo.
+    init(_ layer: NetworkGraph.Convolution, x: MapGeometry, outChannels: Int) {
+        self.init(
+            inChannels: x.physicalChannels, outChannels: outChannels, inHeight: x.physicalHeight,
+            inWidth: x.physicalWidth, kernelSize: layer.kernelSize, stride: layer.stride,
+            rowPadding: layer.zeroPadding, columnPadding: layer.zeroPadding)
     }
 }
 
@@ -36,16 +69,14 @@ extension MapGeometry {
     }
 }
 
-/// The three passes of a convolution, described on feature maps of a given layout; oneDNN lays out the weights.
-struct ConvolutionDescriptions {
+/// The forward pass of a convolution, described on feature maps of a given layout; oneDNN lays out the weights.
+struct ConvolutionDescription {
     let geometry: ConvolutionGeometry
-    let forward: PrimitiveDescription
-    private(set) var backwardData: PrimitiveDescription?
-    private(set) var backwardWeights: PrimitiveDescription?
-    /// Whether ``backwardData`` is that of the convolution with stride 1, to be given the gradient with zeros put
-    /// between its pixels. oneDNN has a fast strided pass for some sizes only, and falls back to one a hundred times
-    /// slower for the others.
-    private(set) var dilatesGradient = false
+    let primitive: PrimitiveDescription
+    fileprivate let type: dnnl_data_type_t
+    fileprivate let outputType: dnnl_data_type_t
+    fileprivate let tag: dnnl_format_tag_t
+    fileprivate let hasBias: Bool
 
     /// - Parameters:
     ///   - type: the scalar type of feature maps and weights.
@@ -53,51 +84,75 @@ struct ConvolutionDescriptions {
     ///   - residualType: the scalar type of a map that the forward pass adds, if there is one.
     init(
         _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, outputType: dnnl_data_type_t,
-        residualType: dnnl_data_type_t? = nil, tag: dnnl_format_tag_t, hasBias: Bool, training: Bool,
-        needsInputGradient: Bool, on compute: ComputeStream
+        residualType: dnnl_data_type_t?, tag: dnnl_format_tag_t, hasBias: Bool, training: Bool,
+        on compute: ComputeStream
     ) throws(NeuralNetworkError) {
         self.geometry = geometry
+        self.type = type
+        self.outputType = outputType
+        self.tag = tag
+        self.hasBias = hasBias
         var maker = try DescriptionMaker(geometry, type: type, tag: tag, hasBias: hasBias, compute: compute)
-        forward = try maker.forward(outputType: outputType, residualType: residualType, training: training)
-        guard training else { return }
+        primitive = try maker.forward(outputType: outputType, residualType: residualType, training: training)
+    }
+
+    /// The layout of the weights.
+    var weights: MemoryDescription { primitive.memory(dnnl_query_weights_md) }
+}
+
+/// The backward passes of a convolution.
+struct ConvolutionBackwardDescriptions {
+    let geometry: ConvolutionGeometry
+    /// To the gradient of the weights.
+    let weights: PrimitiveDescription
+    /// To the gradient of the input, if it is wanted.
+    let data: InputGradientDescription?
+
+    init(
+        _ forward: ConvolutionDescription, needsInputGradient: Bool, on compute: ComputeStream
+    ) throws(NeuralNetworkError) {
+        geometry = forward.geometry
+        var maker = try DescriptionMaker(forward, geometry: geometry, compute: compute)
         // oneDNN wants, as a hint for the backward passes, a forward pass with the scalar types that they have.
-        let hint = outputType == type ? forward : try maker.forward(outputType: type, training: true)
-        backwardWeights = try maker.backwardWeights(hint: hint)
-        guard needsInputGradient else { return }
-        let backwardData = try maker.backwardData(hint: hint)
-        self.backwardData = backwardData
-        if backwardData.implementation.hasPrefix("ref"), geometry.stride > 1 {
-            var dense = geometry
-            dense.stride = 1
-            var maker = try DescriptionMaker(dense, type: type, tag: tag, hasBias: hasBias, compute: compute)
-            let hint = try maker.forward(outputType: type, training: true)
-            self.backwardData = try maker.backwardData(hint: hint)
-            dilatesGradient = true
-        }
+        let hint =
+            forward.outputType == forward.type
+            ? forward.primitive : try maker.forward(outputType: forward.type, training: true)
+        weights = try maker.backwardWeights(hint: hint)
+        data = needsInputGradient ? try InputGradientDescription(forward, maker, hint: hint, on: compute) : nil
     }
 
-    /// The scratch of packing the weights and of the forward pass.
-    func forwardScratchByteCount(on compute: ComputeStream) throws(NeuralNetworkError) -> Int {
-        let plain = try geometry.plainWeights()
-        var count = forward.scratchByteCount
-        for pass in [forward, backwardData].compactMap({ $0 }) {
-            let packing = try PrimitiveDescription.reorder(
-                plain, to: pass.memory(dnnl_query_weights_md), name: "weights", on: compute)
-            count = max(count, packing.scratchByteCount)
-        }
-        return count
+    /// The scratch of the passes and of unpacking the gradient of the weights.
+    func scratchByteCount(on compute: ComputeStream) throws(NeuralNetworkError) -> Int {
+        let unpacking = try PrimitiveDescription.reorder(
+            weights.memory(dnnl_query_diff_weights_md), to: geometry.plainWeights(), name: "weights", on: compute)
+        return max(
+            data?.description.scratchByteCount ?? 0, weights.scratchByteCount, unpacking.scratchByteCount)
     }
+}
 
-    /// The scratch of the backward passes and of unpacking the gradient of the weights.
-    func backwardScratchByteCount(on compute: ComputeStream) throws(NeuralNetworkError) -> Int {
-        var count = backwardData?.scratchByteCount ?? 0
-        if let backwardWeights {
-            let unpacking = try PrimitiveDescription.reorder(
-                backwardWeights.memory(dnnl_query_diff_weights_md), to: geometry.plainWeights(), name: "weights",
-                on: compute)
-            count = max(count, backwardWeights.scratchByteCount, unpacking.scratchByteCount)
+/// The backward pass to the gradient of a convolution's input.
+struct InputGradientDescription {
+    let description: PrimitiveDescription
+    /// Whether it is that of the convolution with stride 1, to be given the gradient with zeros put between its pixels.
+    /// oneDNN has a fast strided pass for some sizes only, and falls back to one a hundred times slower for the others.
+    let isDilated: Bool
+
+    fileprivate init(
+        _ forward: ConvolutionDescription, _ maker: DescriptionMaker, hint: PrimitiveDescription,
+        on compute: ComputeStream
+    ) throws(NeuralNetworkError) {
+        var maker = maker
+        let strided = try maker.backwardData(hint: hint)
+        isDilated = strided.implementation.hasPrefix("ref") && forward.geometry.stride > 1
+        guard isDilated else {
+            description = strided
+            return
         }
-        return count
+        var dense = forward.geometry
+        dense.stride = 1
+        var denseMaker = try DescriptionMaker(forward, geometry: dense, compute: compute)
+        let denseHint = try denseMaker.forward(outputType: forward.type, training: true)
+        description = try denseMaker.backwardData(hint: denseHint)
     }
 }
 
@@ -113,7 +168,7 @@ private struct DescriptionMaker {
     var bias: dnnl_memory_desc_t
     let strides: [Int64]
     let paddingBefore: [Int64]
-    let paddingBehind: [Int64]
+    let paddingAfter: [Int64]
 
     init(
         _ geometry: ConvolutionGeometry, type: dnnl_data_type_t, tag: dnnl_format_tag_t, hasBias: Bool,
@@ -131,7 +186,13 @@ private struct DescriptionMaker {
         bias = try MemoryDescription(dimensions: [geometry.outChannels], type: dnnl_f32, tag: dnnl_x).value
         strides = [Int64](repeating: Int64(geometry.stride), count: 2)
         paddingBefore = [Int64(geometry.rowPadding.before), Int64(geometry.columnPadding.before)]
-        paddingBehind = [Int64(geometry.rowPadding.behind), Int64(geometry.columnPadding.behind)]
+        paddingAfter = [Int64(geometry.rowPadding.after), Int64(geometry.columnPadding.after)]
+    }
+
+    init(
+        _ forward: ConvolutionDescription, geometry: ConvolutionGeometry, compute: ComputeStream
+    ) throws(NeuralNetworkError) {
+        try self.init(geometry, type: forward.type, tag: forward.tag, hasBias: forward.hasBias, compute: compute)
     }
 
     private func result(_ type: dnnl_data_type_t) throws(NeuralNetworkError) -> dnnl_memory_desc_t {
@@ -146,13 +207,13 @@ private struct DescriptionMaker {
         var result = try result(outputType)
         var description = dnnl_convolution_desc_t()
         let kind = training ? dnnl_forward_training : dnnl_forward_inference
-        let (strides, before, behind) = (strides, paddingBefore, paddingBehind)
+        let (strides, before, after) = (strides, paddingBefore, paddingAfter)
         var (source, weights) = (source, weights)
         try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
             try check(
                 dnnl_convolution_forward_desc_init(
                     &description, kind, dnnl_convolution_direct, &source, &weights, bias, &result, strides, before,
-                    behind),
+                    after),
                 "convolution \(geometry)")
         }
         let residual = try residualType.map { type throws(NeuralNetworkError) in try self.result(type) }
@@ -171,7 +232,7 @@ private struct DescriptionMaker {
         try check(
             dnnl_convolution_backward_data_desc_init(
                 &description, dnnl_convolution_direct, &source, &weights, &result, strides, paddingBefore,
-                paddingBehind),
+                paddingAfter),
             "convolution backward data \(geometry)")
         return try PrimitiveDescription.make("convolution backward data \(geometry)") {
             dnnl_primitive_desc_create(&$0, &description, $1, compute.engine, hint.handle)
@@ -185,13 +246,13 @@ private struct DescriptionMaker {
             dimensions: geometry.weightShape, type: dnnl_f32, tag: dnnl_format_tag_any
         ).value
         var description = dnnl_convolution_desc_t()
-        let (strides, before, behind) = (strides, paddingBefore, paddingBehind)
+        let (strides, before, after) = (strides, paddingBefore, paddingAfter)
         var source = source
         try withOptionalPointer(to: &bias, if: hasBias) { bias throws(NeuralNetworkError) in
             try check(
                 dnnl_convolution_backward_weights_desc_init(
                     &description, dnnl_convolution_direct, &source, &gradient, bias, &result, strides, before,
-                    behind),
+                    after),
                 "convolution backward weights \(geometry)")
         }
         return try PrimitiveDescription.make("convolution backward weights \(geometry)") {

@@ -172,6 +172,20 @@ final class Primitive {
         _ = self.arguments.initialize(from: arguments.map { dnnl_exec_arg_t(arg: $0.0, memory: $0.1.handle) })
     }
 
+    /// The change of a memory's layout and scalar type, with scratch of at least the bytes that its description names.
+    static func reorder(
+        _ from: MemoryDescription, _ source: MemoryView, to layout: MemoryDescription, _ target: MemoryView,
+        scratch: UnsafeMutableRawPointer, name: String, on compute: ComputeStream
+    ) throws(NeuralNetworkError) -> Primitive {
+        let description = try PrimitiveDescription.reorder(from, to: layout, name: name, on: compute)
+        var arguments = [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)]
+        if description.scratchByteCount > 0 {
+            let view = try MemoryView(description.memory(dnnl_query_scratchpad_md), at: scratch, on: compute)
+            arguments.append((DNNL_ARG_SCRATCHPAD, view))
+        }
+        return try Primitive(description, name: "reorder of \(name)", arguments: arguments)
+    }
+
     deinit {
         arguments.deallocate()
         dnnl_primitive_destroy(handle)

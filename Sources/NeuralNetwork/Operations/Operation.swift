@@ -1,24 +1,39 @@
 import CNeuralKernels
 
-/// One step of a planned network. Created while the plan is made, bound to memory once, then run.
-protocol Operation: AnyObject {
-    /// Takes its views and primitives over the arena.
-    func bind(to memory: PlannedMemory) throws(NeuralNetworkError)
-    func forward(training: Bool) throws(NeuralNetworkError)
-    func backward() throws(NeuralNetworkError)
+/// A step of a network in the plan: where its operands will lie. There is nothing to run before it is bound to memory.
+protocol PlannedOperation {
+    /// The step over the memory of its plan.
+    func bind(to memory: PlannedMemory) throws(NeuralNetworkError) -> BoundOperation
 }
 
-extension Operation {
-    /// Inference-only operations have no backward pass; the planner keeps them out of networks that are trained.
-    func backward() {}
+/// A step of a network over its memory.
+struct BoundOperation {
+    let forward: any ForwardPass
+    /// Only where a gradient is wanted.
+    var backward: (any BackwardPass)?
+    /// The weights, where the step keeps them in a layout of its own.
+    var weights: (any PackedWeights)?
+    /// The names of the implementations that oneDNN chose, for benchmarks and bug reports.
+    var implementations: [String] = []
 }
 
-/// An operation that holds weights in its own layout.
-protocol PackedWeights: Operation {
+/// The forward pass of a bound operation; running it allocates nothing.
+protocol ForwardPass: AnyObject {
+    /// - Parameter training: whether batch norms use the batch's statistics, not the running ones.
+    func run(training: Bool) throws(NeuralNetworkError)
+}
+
+/// The backward pass of a bound operation; running it allocates nothing.
+protocol BackwardPass: AnyObject {
+    func run() throws(NeuralNetworkError)
+}
+
+/// Weights in the layout of an operation.
+protocol PackedWeights: AnyObject {
     /// The parameter that the weights are.
-    var weightParameter: Int { get }
+    var parameter: Int { get }
     /// Set when the master weights have changed since they were last packed.
-    var weightsAreStale: Bool { get set }
+    var areStale: Bool { get set }
     /// Takes weights that nobody else keeps: f32, row-major, channels padded to whole blocks.
     func pack(_ plain: UnsafePointer<Float>) throws(NeuralNetworkError)
 }
@@ -27,36 +42,27 @@ protocol PackedWeights: Operation {
 struct GradientTarget {
     let map: MapPlan
     let accumulates: Bool
-    private var boundView: dkp_feature_map?
 
-    init(map: MapPlan, accumulates: Bool) {
-        self.map = map
-        self.accumulates = accumulates
+    func bind(to memory: PlannedMemory) -> BoundGradientTarget {
+        BoundGradientTarget(view: map.view(in: memory), accumulates: accumulates)
     }
+}
 
-    mutating func bind(to memory: PlannedMemory) { boundView = map.view(in: memory) }
+/// A ``GradientTarget`` over its memory.
+struct BoundGradientTarget {
+    fileprivate let view: dkp_feature_map
+    fileprivate let accumulates: Bool
 
     /// Lets `write` store or add into the interior; the halo of a first write is cleared.
     func write(_ write: (_ accumulate: Int32, _ target: UnsafePointer<dkp_feature_map>) -> Void) {
-        guard let boundView else { preconditionFailure("an operation runs before it is bound") }
-        withUnsafePointer(to: boundView) {
+        withUnsafePointer(to: view) {
             write(accumulates ? 1 : 0, $0)
             if !accumulates { dkp_zero_halo($0) }
         }
     }
 }
 
-/// A view that is set when the operation is bound.
-@propertyWrapper struct Bound<Value> {
-    private var value: Value?
-
-    init() {}
-
-    var wrappedValue: Value {
-        get {
-            guard let value else { preconditionFailure("an operation runs before it is bound") }
-            return value
-        }
-        set { value = newValue }
-    }
+func withOptionalPointer<Value, Result>(_ value: Value?, _ body: (UnsafePointer<Value>?) -> Result) -> Result {
+    guard let value else { return body(nil) }
+    return withUnsafePointer(to: value) { body($0) }
 }

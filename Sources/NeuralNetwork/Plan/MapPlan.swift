@@ -1,7 +1,7 @@
 import CNeuralKernels
 
 /// The order of a feature map's scalars in memory.
-enum MapLayout {
+package enum MapLayout: Sendable {
     /// `[channel / block][row][column][channel % block]`: oneDNN's choice for vector registers.
     case blocked
     /// `[row][column][channel]`: oneDNN's choice for matrix tiles (AMX).
@@ -9,20 +9,20 @@ enum MapLayout {
 }
 
 /// The size of a feature map in memory: channel blocks, interior and halo.
-struct MapGeometry: Equatable {
-    var segments: [Int]
-    var height: Int
-    var width: Int
-    var halo: Int
-    var block: Int
-    var layout = MapLayout.blocked
+package struct MapGeometry: Equatable {
+    package var segments: [Int]
+    package var height: Int
+    package var width: Int
+    package var halo: Int
+    package var block: Int
+    package var layout: MapLayout
 
     /// Channels including the padding of each segment to whole blocks; the padding channels stay zero.
-    var physicalChannels: Int { ChannelLayout(segments: segments, block: block).physicalCount }
-    var blocks: Int { physicalChannels / block }
-    var physicalHeight: Int { height + 2 * halo }
-    var physicalWidth: Int { width + 2 * halo }
-    var scalarCount: Int { physicalChannels * physicalHeight * physicalWidth }
+    package var physicalChannels: Int { ChannelLayout(segments: segments, block: block).physicalCount }
+    package var blocks: Int { physicalChannels / block }
+    package var physicalHeight: Int { height + 2 * halo }
+    package var physicalWidth: Int { width + 2 * halo }
+    package var scalarCount: Int { physicalChannels * physicalHeight * physicalWidth }
     /// Doubles that sums over the pixels of each channel need.
     var reductionScratchLength: Int { dkp_reduction_scratch_length(Int32(blocks), Int32(block)) }
 }
@@ -47,27 +47,39 @@ struct ChannelLayout {
 }
 
 /// The padding channels of a map whose producer would leave something else than zeros in them: a nonlinearity that does
-/// not take 0 to 0. What lies there would give the weights behind it a gradient.
+/// not take 0 to 0. What lies there would give the weights that follow a gradient.
 struct ChannelPadding {
     /// The logical channels of each block.
-    private let used: [Int32]
+    private let used: Int32Table
 
     /// - Returns: nil where there is nothing to zero.
-    init?(of geometry: MapGeometry, behind activation: Activation) {
+    init?(of geometry: MapGeometry, after activation: Activation) {
         guard !activation.keepsZero else { return nil }
         let block = geometry.block
-        used = geometry.segments.flatMap { channels in
-            stride(from: 0, to: channels, by: block).map { Int32(min(block, channels - $0)) }
+        let counts = geometry.segments.flatMap { channels in
+            stride(from: 0, to: channels, by: block).map { min(block, channels - $0) }
         }
-        guard used.contains(where: { $0 < block }) else { return nil }
+        guard counts.contains(where: { $0 < block }) else { return nil }
+        used = Int32Table(counts)
     }
 
     /// Zeroes the padding channels in the interior of the map.
-    func clear(_ map: inout dkp_feature_map) {
-        used.withUnsafeBufferPointer { used in
-            if let base = used.baseAddress { dkp_zero_padding(&map, base) }
-        }
+    func clear(_ map: inout dkp_feature_map) { dkp_zero_padding(&map, used.elements) }
+}
+
+/// Integers at a fixed address, for the C kernels.
+final class Int32Table {
+    let elements: UnsafePointer<Int32>
+    let count: Int
+
+    init(_ values: [Int]) {
+        let memory = UnsafeMutablePointer<Int32>.allocate(capacity: max(values.count, 1))
+        for (index, value) in values.enumerated() { (memory + index).initialize(to: Int32(value)) }
+        elements = UnsafePointer(memory)
+        count = values.count
     }
+
+    deinit { elements.deallocate() }
 }
 
 /// A feature map with its place in the plan: a whole buffer, or some channel blocks of one.

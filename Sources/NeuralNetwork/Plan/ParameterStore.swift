@@ -124,10 +124,10 @@ final class ParameterStore {
     }
 
     /// One step of Adam with PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8.
-    func adamStep(rate: Double) {
+    func adamStep(learningRate: Double) {
         stepCount += 1
         dkp_adam_step(
-            column(.values), column(.gradients), column(.firstMoments), column(.secondMoments), trainableCount, rate,
-            0.9, 0.999, 1e-8, stepCount)
+            column(.values), column(.gradients), column(.firstMoments), column(.secondMoments), trainableCount,
+            learningRate, 0.9, 0.999, 1e-8, stepCount)
     }
 }

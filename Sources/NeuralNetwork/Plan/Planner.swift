@@ -9,18 +9,14 @@ struct Planner {
     let parameters: ParameterStore
     var memory = MemoryPlan()
 
-    private(set) var operations: [any Operation] = []
+    private(set) var operations: [any PlannedOperation] = []
     /// The map of every node.
     private(set) var maps: [MapPlan] = []
     /// The gradient of every node that has one.
     private(set) var gradients: [MapPlan?] = []
-    private var halos: [Int] = []
-    private var consumers: [Int] = []
-    /// Per node, the concatenation that holds it in place, and the first block there.
-    private var placements: [Int: (concatenation: Int, firstBlock: Int)] = [:]
-    private var remainingWriters: [Int] = []
-    /// The twofold repetitions that the only convolution which reads them does on the way.
-    private var enlargements: Set<Int> = []
+    private let decisions: MapDecisions
+    /// Per node, the operations whose writing of its gradient is not planned yet.
+    private var remainingWriters: [Int]
 
     init(
         _ graph: NetworkGraph, output: NetworkGraph.Node, precision: Precision, training: Bool,
@@ -33,10 +29,10 @@ struct Planner {
         self.block = block
         self.compute = compute
         layout = Self.layout(of: graph, precision: precision, training: training)
-        countConsumers()
-        chooseHalos()
-        choosePlacements()
-        if !training && precision.isNative { chooseEnlargements() }
+        decisions = MapDecisions(
+            graph, layout: layout, block: block, training: training,
+            fusesUpsampling: !training && precision.isNative)
+        remainingWriters = decisions.consumers
         try makeMaps(output: output.index)
         for index in graph.entries.indices { try makeOperation(index) }
     }
@@ -50,88 +46,19 @@ struct Planner {
         return training && isPadded ? .blocked : .channelsLast
     }
 
-    private mutating func countConsumers() {
-        consumers = [Int](repeating: 0, count: graph.entries.count)
-        for entry in graph.entries {
-            for input in entry.inputs { consumers[input] += 1 }
-        }
-        remainingWriters = consumers
-    }
-
-    /// A map is produced with the halo that its convolutions read, where its producer can write one.
-    private mutating func chooseHalos() {
-        halos = [Int](repeating: 0, count: graph.entries.count)
-        for entry in graph.entries {
-            guard case .convolution(let layer) = entry.layer, let halo = layer.requiredHalo else { continue }
-            let input = entry.inputs[0]
-            if graph.entries[input].layer.writesThroughViews { halos[input] = max(halos[input], halo) }
-        }
-        for (index, entry) in graph.entries.enumerated() {
-            // A 1 x 1 convolution runs over its input's halo, unless its result is wanted without.
-            if case .convolution(let layer) = entry.layer, layer.requiredHalo == nil {
-                halos[index] = halos[entry.inputs[0]]
-            }
-            if case .linearAttention = entry.layer {
-                for input in entry.inputs { halos[input] = 0 }
-            }
-        }
-    }
-
-    /// A map that is concatenated is written straight into its place: where gradients are wanted only if nothing else
-    /// reads it, and if its producer writes through views. In the blocked layout some channel blocks of one image are
-    /// dense, so in inference convolutions write there too, and read. What is given from outside keeps its own place.
-    private mutating func choosePlacements() {
-        let convolutionsMayShare = !training && layout == .blocked
-        for (index, entry) in graph.entries.enumerated() {
-            guard case .concatenation = entry.layer else { continue }
-            var firstBlock = 0
-            for input in entry.inputs {
-                let layer = graph.entries[input].layer
-                let fits =
-                    convolutionsMayShare
-                    ? layer.writesIntoConcatenations : layer.writesThroughViews && consumers[input] == 1
-                if fits, !layer.isGiven, halos[input] == 0, halos[index] == 0, placements[input] == nil {
-                    placements[input] = (index, firstBlock)
-                }
-                firstBlock += geometry(of: input).blocks
-            }
-        }
-    }
-
-    private mutating func chooseEnlargements() {
-        for entry in graph.entries {
-            guard case .convolution(let layer) = entry.layer, layer.kernelSize == 3, layer.stride == 1,
-                layer.padding == .zero(1), layer.bias != nil, !layer.hasResidual, consumers[entry.inputs[0]] == 1
-            else { continue }
-            let input = graph.entries[entry.inputs[0]]
-            guard case .upsample(.nearest, rowOffset: 0, columnOffset: 0) = input.layer else { continue }
-            let small = graph.entries[input.inputs[0]]
-            if input.height == 2 * small.height, input.width == 2 * small.width, halos[input.inputs[0]] == 0 {
-                enlargements.insert(entry.inputs[0])
-            }
-        }
-    }
-
-    private func geometry(of index: Int) -> MapGeometry {
-        let entry = graph.entries[index]
-        return MapGeometry(
-            segments: entry.segments, height: entry.height, width: entry.width, halo: halos[index], block: block,
-            layout: layout)
-    }
-
     /// Nodes from the last to the first, so that a concatenation has its buffer before the maps inside it.
     private mutating func makeMaps(output: Int) throws(NeuralNetworkError) {
         var maps = [MapPlan?](repeating: nil, count: graph.entries.count)
         var gradients = [MapPlan?](repeating: nil, count: graph.entries.count)
         for index in graph.entries.indices.reversed() {
-            let geometry = geometry(of: index)
+            let geometry = decisions.geometry(of: index)
             let entry = graph.entries[index]
             // The network's output leaves in f32: the image is not rounded to the precision of the layers.
             var precision = precision
             if index == output, case .convolution = entry.layer { precision = .f32 }
             if entry.isVector { precision = .f32 }
             let byteCount = geometry.scalarCount * precision.bytes
-            if let place = placements[index], let whole = maps[place.concatenation] {
+            if let place = decisions.placements[index], let whole = maps[place.concatenation] {
                 maps[index] = MapPlan(geometry: geometry, inside: whole, firstBlock: place.firstBlock)
             } else if entry.layer.isGiven {
                 maps[index] = MapPlan(
@@ -142,7 +69,7 @@ struct Planner {
             }
             if case .input = entry.layer { continue }
             guard training else { continue }
-            if let place = placements[index], let whole = gradients[place.concatenation] {
+            if let place = decisions.placements[index], let whole = gradients[place.concatenation] {
                 gradients[index] = MapPlan(geometry: geometry, inside: whole, firstBlock: place.firstBlock)
             } else {
                 gradients[index] = MapPlan(
@@ -173,84 +100,95 @@ struct Planner {
         }
         switch entry.layer {
         case .input, .vector: break
-        case .convolution(let layer) where enlargements.contains(inputs[0]):
-            guard let bias = layer.bias else { preconditionFailure("an enlargement is skipped for a bias") }
-            operations.append(
-                try EnlargedConvolutionOperation(
-                    layer, x: maps[graph.entries[inputs[0]].inputs[0]], y: y,
-                    biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil, bias: bias, parameters: parameters,
-                    planner: &self, operation: operations.count))
         case .convolution(let layer):
+            if let upsampling = decisions.fusedUpsamplings[index] {
+                operations.append(
+                    try PlannedUpsampledConvolution(
+                        layer, x: maps[upsampling.source], y: y,
+                        biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil, bias: upsampling.bias,
+                        parameters: parameters, planner: &self, operation: operations.count))
+                break
+            }
             let (x, dx) = mapWithHalo(layer.requiredHalo ?? y.geometry.halo, of: inputs[0])
             let residual = layer.hasResidual ? maps[inputs[inputs.count - 1]] : nil
             if let residual, residual.geometry.halo != y.geometry.halo {
                 throw .shape("a residual of a convolution has the halo of its result")
             }
             operations.append(
-                try ConvolutionOperation(
+                try PlannedConvolution(
                     layer, x: x, y: y, dy: dy, dx: dx, biasVector: layer.hasBiasVector ? maps[inputs[1]] : nil,
                     residual: residual, parameters: parameters, planner: &self, operation: operations.count))
         case .batchNormalization(let layer):
-            guard consumers[inputs[0]] == 1 || gradients[inputs[0]] == nil else {
+            guard decisions.consumers[inputs[0]] == 1 || gradients[inputs[0]] == nil else {
                 throw .shape("a map that is batch-normalized feeds nothing else while training")
             }
             let dx = target(inputs[0])?.map
             let residual = layer.hasResidual ? maps[inputs[1]] : nil
             let residualGradient = layer.hasResidual ? target(inputs[1]) : nil
             operations.append(
-                BatchNormalizationOperation(
+                PlannedBatchNormalization(
                     layer, x: maps[inputs[0]], y: y, residual: residual, dy: dy, dx: dx,
                     residualGradient: residualGradient, parameters: parameters, planner: &self,
                     operation: operations.count))
-        case .upsample where enlargements.contains(index): break
+        case .upsample where decisions.isSkipped(index): break
         case .activation(let activation): addMapOperation(.activation(activation), from: inputs[0], to: y, dy)
         case .upsample(let kind, let row, let column):
             addMapOperation(
                 .upsample(kind, rowOffset: Int32(row), columnOffset: Int32(column)), from: inputs[0], to: y, dy)
         case .crop(let row, let column):
             addMapOperation(.window(rowOffset: Int32(row), columnOffset: Int32(column)), from: inputs[0], to: y, dy)
-        case .maxPool: addMapOperation(.maxPool, from: inputs[0], to: y, dy)
+        case .maxPool:
+            let gradients = MapGradients(dy: dy, dx: target(inputs[0]))
+            operations.append(
+                PlannedMaxPool(
+                    x: maps[inputs[0]], y: y, gradients: gradients, planner: &self, operation: operations.count))
         case .concatenation: addCopies(into: index)
         case .linearAttention:
-            guard y.geometry.halo == 0, inputs.allSatisfy({ halos[$0] == 0 }) else {
+            guard y.geometry.halo == 0, inputs.allSatisfy({ decisions.halos[$0] == 0 }) else {
                 throw .shape("the maps of a linear attention have no halo")
             }
-            let targets = inputs.compactMap { target($0) }
+            let targets = PlannedLinearAttention.Inputs(
+                theta: target(inputs[0]), phi: target(inputs[1]), g: target(inputs[2]))
             operations.append(
-                LinearAttentionOperation(
-                    inputs: inputs.map { maps[$0] }, y: y, dy: dy, gradients: targets, planner: &self,
-                    operation: operations.count))
-        case .averagePool: addMapOperation(.averagePool, from: inputs[0], to: y, dy)
+                PlannedLinearAttention(
+                    .init(theta: maps[inputs[0]], phi: maps[inputs[1]], g: maps[inputs[2]]), y: y, dy: dy,
+                    targets: targets, planner: &self, operation: operations.count))
+        case .averagePool:
+            operations.append(
+                PlannedAveragePool(x: maps[inputs[0]], y: y, planner: &self, operation: operations.count))
         case .linear(let layer):
             operations.append(
-                LinearOperation(
+                PlannedLinear(
                     layer, x: maps[inputs[0]], y: y, addend: layer.hasAddend ? maps[inputs[1]] : nil,
                     parameters: parameters, planner: &self, operation: operations.count))
         case .groupNormalization(let layer):
             operations.append(
-                GroupNormalizationOperation(
+                PlannedGroupNormalization(
                     layer, x: maps[inputs[0]], y: y, modulation: layer.isModulated ? maps[inputs[1]] : nil,
                     parameters: parameters, planner: &self, operation: operations.count))
         case .attention(let layer):
             let (x, _) = mapWithHalo(0, of: inputs[0])
             operations.append(
-                AttentionOperation(layer, x: x, y: y, planner: &self, operation: operations.count))
+                PlannedAttention(layer, x: x, y: y, planner: &self, operation: operations.count))
         }
     }
 
-    private mutating func addMapOperation(_ kind: MapOperation.Kind, from input: Int, to y: MapPlan, _ dy: MapPlan?) {
-        let dx = target(input)
+    private mutating func addMapOperation(
+        _ kind: PlannedMapOperation.Kind, from input: Int, to y: MapPlan, _ dy: MapPlan?
+    ) {
+        let gradients = MapGradients(dy: dy, dx: target(input))
         operations.append(
-            MapOperation(kind, x: maps[input], y: y, dy: dy, dx: dx, planner: &self, operation: operations.count))
+            PlannedMapOperation(
+                kind, x: maps[input], y: y, gradients: gradients, planner: &self, operation: operations.count))
     }
 
     /// Copies into a concatenation the maps that could not be written there in the first place.
     private mutating func addCopies(into concatenation: Int) {
         var firstBlock = 0
         for input in graph.entries[concatenation].inputs {
-            let part = geometry(of: input)
+            let part = decisions.geometry(of: input)
             // A map that is joined more than once lies in one of the places only.
-            let isThere = placements[input].map { $0 == (concatenation, firstBlock) } ?? false
+            let isThere = decisions.placements[input] == .init(concatenation: concatenation, firstBlock: firstBlock)
             if !isThere {
                 var inside = part
                 inside.halo = 0
@@ -266,8 +204,8 @@ struct Planner {
 
     /// The map of a node with the halo that a convolution needs: the map itself, or a copy made for it.
     private mutating func mapWithHalo(_ halo: Int, of input: Int) -> (MapPlan, GradientTarget?) {
-        guard halos[input] != halo else { return (maps[input], target(input)) }
-        var geometry = geometry(of: input)
+        guard decisions.halos[input] != halo else { return (maps[input], target(input)) }
+        var geometry = decisions.geometry(of: input)
         geometry.halo = halo
         let byteCount = geometry.scalarCount * precision.bytes
         let copy = MapPlan(geometry: geometry, precision: precision, buffer: memory.buffer(byteCount: byteCount))

@@ -128,7 +128,7 @@ public final class DIPDKP: RestorationProcess {
         // Gradients that are not finite would only spoil the parameters as well.
         if losses.total.isFinite {
             try network.backward(imageGradient)
-            network.adamStep(rate: settings.imageRate(at: step))
+            network.adamStep(learningRate: settings.imageRate(at: step))
         }
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,

@@ -73,7 +73,7 @@ final class HalfQuadraticSplitting {
         var noise = RandomStream(seed: seed, name: "pnp/noise/\(round)/\(index)")
         let deviation = settings.addedNoise * level
         let noisy = image.map { $0 + Float(deviation * noise.normal()) }
-        let clean = try denoiser.denoise(noisy, deviation: level, orientation: index)
+        let clean = try denoiser.denoise(noisy, standardDeviation: level, orientation: index)
         var kernelLoss = Double.nan
         if refinesKernel && Double(index) >= settings.fixedShare * Double(levels.count) {
             kernelLoss = refineKernel(with: clean, at: level)
@@ -96,7 +96,7 @@ final class HalfQuadraticSplitting {
 
     /// The last step of all: the image denoised once more at the lowest level.
     func finish() throws -> Double {
-        image = try denoiser.denoise(image, deviation: settings.lastLevel, orientation: 0)
+        image = try denoiser.denoise(image, standardDeviation: settings.lastLevel, orientation: 0)
         degradation.apply(image: image, kernel: kernel, into: &blurred)
         return meanSquaredError(blurred, observed)
     }
