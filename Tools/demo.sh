@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Restores a sample image through the daemon, in a state folder of its own, and scores the result.
 #   DKP_DEMO_STATE     the folder (default: demo-state in the checkout; made anew)
-#   DKP_DEMO_STEPS     steps (default 100: fewer than the preset's, so that it ends in some minutes at most)
+#   DKP_DEMO_STEPS     steps of the search for the kernel (default 100: fewer than the preset's)
 #   DKP_DEMO_SIZE      rows and columns of the sample, a multiple of 4 (default 160)
 #   DKP_DEMO_PROGRAMS  where dkp and dkpd are (default: .build/release)
 set -euo pipefail
@@ -55,7 +55,7 @@ say "1. A sample scene of $size x $size pixels, blurred with a kernel that dkpd 
     --save-kernel "$state/truth.kernel.h5" >/dev/null
 say "   $state/scene.png"
 
-say "2. The daemon, with $steps steps (fewer than a restoration for use takes):"
+say "2. The daemon, with $steps steps to find the kernel (fewer than a restoration for use takes):"
 cat >"$state/dkpd.yaml" <<EOF
 state_dir: "$state"
 rescan_interval: 1

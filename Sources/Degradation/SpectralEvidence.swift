@@ -111,24 +111,33 @@ public final class SpectralEvidence {
         let (rows, columns) = (height / scale, width / scale)
         let factor = exp(spectrum.logScale) / Double(count) / Double(scale * scale)
         // The derivative in each frequency of y, times 2 as |K|^2 is a square, in place of P.
-        for index in 1..<max(power.count, 1) {
-            let variance = exp(spectrum.logScale) * power[index] + spectrum.noiseVariance
-            power[index] = factor * (1 - periodogram[index] / variance) / variance
+        let scaleOfPrior = exp(spectrum.logScale)
+        power.withUnsafeMutableBufferPointer { power in
+            periodogram.withUnsafeBufferPointer { periodogram in
+                for index in 1..<max(power.count, 1) {
+                    let variance = scaleOfPrior * power[index] + spectrum.noiseVariance
+                    power[index] = factor * (1 - periodogram[index] / variance) / variance
+                }
+                power[0] = 0
+            }
         }
-        power[0] = 0
         place(kernel)
-        let half = width / 2 + 1
+        let (height, half, gains, priorPower) = (height, width / 2 + 1, power, prior.power)
         plane.withUnsafeMutableBufferPointer { plane in
-            transform.filter(plane) { spectrum in
-                for row in 0..<height {
-                    let line = row % rows * columns
-                    var low = 0
-                    for column in 0..<half {
-                        let index = row * half + column
-                        let gain = Float(power[line + low] * prior.power[index])
-                        low = low + 1 == columns ? 0 : low + 1
-                        spectrum[index].real *= gain
-                        spectrum[index].imaginary *= gain
+            gains.withUnsafeBufferPointer { gains in
+                priorPower.withUnsafeBufferPointer { priorPower in
+                    transform.filter(plane) { spectrum in
+                        for row in 0..<height {
+                            let line = row % rows * columns
+                            var low = 0
+                            for column in 0..<half {
+                                let index = row * half + column
+                                let gain = Float(gains[line + low] * priorPower[index])
+                                low = low + 1 == columns ? 0 : low + 1
+                                spectrum[index].real *= gain
+                                spectrum[index].imaginary *= gain
+                            }
+                        }
                     }
                 }
             }
@@ -171,13 +180,18 @@ public final class SpectralEvidence {
         var spectrum = spectrum
         for _ in 0..<8 {
             let scale = exp(spectrum.logScale)
+            let noise = spectrum.noiseVariance
             var gradient = 0.0
             var information = 1e-9
-            for index in 1..<max(power.count, 1) {
-                let variance = scale * power[index] + spectrum.noiseVariance
-                let part = scale * power[index] / variance
-                gradient += part * (1 - periodogram[index] / variance)
-                information += part * part
+            power.withUnsafeBufferPointer { power in
+                periodogram.withUnsafeBufferPointer { periodogram in
+                    for index in 1..<max(power.count, 1) {
+                        let variance = scale * power[index] + noise
+                        let part = scale * power[index] / variance
+                        gradient += part * (1 - periodogram[index] / variance)
+                        information += part * part
+                    }
+                }
             }
             let step = min(max(gradient / information, -2), 2)
             spectrum.logScale -= step
@@ -231,10 +245,15 @@ public final class SpectralEvidence {
         precondition(
             kernel.shape == [kernelSize, kernelSize],
             "a kernel of shape \(kernel.shape), expected \(kernelSize) squared")
-        for index in plane.indices { plane[index] = 0 }
-        for row in 0..<kernelSize {
-            for column in 0..<kernelSize {
-                plane[row % height * width + column % width] += kernel[row * kernelSize + column]
+        let (size, height, width) = (kernelSize, height, width)
+        plane.withUnsafeMutableBufferPointer { plane in
+            kernel.withUnsafeBufferPointer { kernel in
+                plane.update(repeating: 0)
+                for row in 0..<size {
+                    for column in 0..<size {
+                        plane[row % height * width + column % width] += kernel[row * size + column]
+                    }
+                }
             }
         }
     }
@@ -242,35 +261,44 @@ public final class SpectralEvidence {
     /// Fills ``power`` with P / c, and ``slope`` with its derivative in the exponent.
     private func collect(_ kernel: Tensor<Float>, exponent: Double, withSlope: Bool) {
         if prior.exponent != exponent {
-            prior.exponent = exponent
-            for index in logFrequency.indices { prior.power[index] = exp(-0.5 * exponent * logFrequency[index]) }
+            prior = (exponent, logFrequency.map { exp(-0.5 * exponent * $0) })
         }
         place(kernel)
+        let (height, width, scale) = (height, width, scale)
         let (rows, columns, half) = (height / scale, width / scale, width / 2 + 1)
-        for index in power.indices {
-            power[index] = 0
-            slope[index] = 0
-        }
         let share = 1 / Double(scale * scale)
-        plane.withUnsafeBufferPointer { plane in
-            transform.transform(plane) { spectrum in
-                for row in 0..<height {
-                    let line = row % rows * columns
-                    let mirrored = (height - row) % height % rows * columns
-                    var low = 0
-                    for column in 0..<half {
-                        let index = row * half + column
-                        let (real, imaginary) = (Double(spectrum[index].real), Double(spectrum[index].imaginary))
-                        let value = share * (real * real + imaginary * imaginary) * prior.power[index]
-                        let change = withSlope ? -0.5 * logFrequency[index] * value : 0
-                        power[line + low] += value
-                        slope[line + low] += change
-                        if column > 0 && 2 * column != width {
-                            let target = mirrored + (low == 0 ? 0 : columns - low)
-                            power[target] += value
-                            slope[target] += change
+        // Buffers of locals: an access to a property in the innermost loop would be checked each time.
+        let (priorPower, logFrequency, plane) = (prior.power, logFrequency, plane)
+        power.withUnsafeMutableBufferPointer { power in
+            slope.withUnsafeMutableBufferPointer { slope in
+                priorPower.withUnsafeBufferPointer { priorPower in
+                    logFrequency.withUnsafeBufferPointer { logFrequency in
+                        plane.withUnsafeBufferPointer { plane in
+                            power.update(repeating: 0)
+                            slope.update(repeating: 0)
+                            transform.transform(plane) { spectrum in
+                                for row in 0..<height {
+                                    let line = row % rows * columns
+                                    let mirrored = (height - row) % height % rows * columns
+                                    var low = 0
+                                    for column in 0..<half {
+                                        let index = row * half + column
+                                        let real = Double(spectrum[index].real)
+                                        let imaginary = Double(spectrum[index].imaginary)
+                                        let value = share * (real * real + imaginary * imaginary) * priorPower[index]
+                                        let change = withSlope ? -0.5 * logFrequency[index] * value : 0
+                                        power[line + low] += value
+                                        if withSlope { slope[line + low] += change }
+                                        if column > 0 && 2 * column != width {
+                                            let target = mirrored + (low == 0 ? 0 : columns - low)
+                                            power[target] += value
+                                            if withSlope { slope[target] += change }
+                                        }
+                                        low = low + 1 == columns ? 0 : low + 1
+                                    }
+                                }
+                            }
                         }
-                        low = low + 1 == columns ? 0 : low + 1
                     }
                 }
             }
@@ -279,10 +307,16 @@ public final class SpectralEvidence {
 
     private func value(_ spectrum: Spectrum) -> Double {
         let scale = exp(spectrum.logScale)
-        var sum = 0.0
-        for index in 1..<max(power.count, 1) {
-            let variance = scale * power[index] + spectrum.noiseVariance
-            sum += periodogram[index] / variance + log(variance)
+        let noise = spectrum.noiseVariance
+        let sum = power.withUnsafeBufferPointer { power in
+            periodogram.withUnsafeBufferPointer { periodogram in
+                var sum = 0.0
+                for index in 1..<max(power.count, 1) {
+                    let variance = scale * power[index] + noise
+                    sum += periodogram[index] / variance + log(variance)
+                }
+                return sum
+            }
         }
         let distance = spectrum.exponent - Self.usualExponent
         return 0.5 * sum / Double(count) + Self.exponentWeight * distance * distance
@@ -293,22 +327,34 @@ public final class SpectralEvidence {
         _ spectrum: Spectrum, estimatesNoise: Bool
     ) -> (logScale: Double, exponent: Double, logNoise: Double) {
         let scale = exp(spectrum.logScale)
-        var gradient = [0.0, 0.0, 0.0]
-        var information = [Double](repeating: 0, count: 9)
-        for index in 1..<max(power.count, 1) {
-            let variance = scale * power[index] + spectrum.noiseVariance
-            let parts = [
-                scale * power[index] / variance, scale * slope[index] / variance,
-                estimatesNoise ? spectrum.noiseVariance / variance : 0,
-            ]
-            let excess = 1 - periodogram[index] / variance
-            for row in 0..<3 {
-                gradient[row] += 0.5 * excess * parts[row] / Double(count)
-                for column in 0..<3 {
-                    information[3 * row + column] += 0.5 * parts[row] * parts[column] / Double(count)
+        let noise = spectrum.noiseVariance
+        var (first, second, third) = (0.0, 0.0, 0.0)
+        var (a, b, c, d, e, f) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        power.withUnsafeBufferPointer { power in
+            slope.withUnsafeBufferPointer { slope in
+                periodogram.withUnsafeBufferPointer { periodogram in
+                    for index in 1..<max(power.count, 1) {
+                        let inverse = 1 / (scale * power[index] + noise)
+                        let ofScale = scale * power[index] * inverse
+                        let ofExponent = scale * slope[index] * inverse
+                        let ofNoise = estimatesNoise ? noise * inverse : 0
+                        let excess = 1 - periodogram[index] * inverse
+                        first += excess * ofScale
+                        second += excess * ofExponent
+                        third += excess * ofNoise
+                        a += ofScale * ofScale
+                        b += ofScale * ofExponent
+                        c += ofScale * ofNoise
+                        d += ofExponent * ofExponent
+                        e += ofExponent * ofNoise
+                        f += ofNoise * ofNoise
+                    }
                 }
             }
         }
+        let share = 0.5 / Double(count)
+        var gradient = [first, second, third].map { share * $0 }
+        var information = [a, b, c, b, d, e, c, e, f].map { share * $0 }
         gradient[1] += 2 * Self.exponentWeight * (spectrum.exponent - Self.usualExponent)
         information[4] += 2 * Self.exponentWeight
         for index in 0..<3 { information[4 * index] += 1e-9 }

@@ -21,8 +21,12 @@ public struct RestorationSettings: Sendable, Hashable {
 
     /// A named set of the method's inner settings.
     public enum Preset: String, Sendable, Codable, CaseIterable {
-        /// The best found, by measurement.
+        /// What takes a fraction of the default's time.
+        case fast
+        /// The best found for its time, by measurement.
         case `default`
+        /// What takes a multiple of the default's time.
+        case best
         /// The authors' method and settings.
         case paper
     }
@@ -62,7 +66,7 @@ public struct RestorationSettings: Sendable, Hashable {
     }
 
     /// The restoration method.
-    public var method = Method.dipDKP
+    public var method = Method.pnpDKP
     /// The set of inner settings to start from.
     public var preset = Preset.default
     /// How many times larger the restored image is on each axis: 2, 3, 4 or 8.

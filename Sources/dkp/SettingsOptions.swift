@@ -19,7 +19,7 @@ struct SettingsOptions: ParsableArguments {
     var threads: String?
     @Option(help: "Seconds between two checkpoints. (default: 30)")
     var checkpointInterval: String?
-    @Option(help: "The method's inner settings: default, or paper for the authors'. (default: default)")
+    @Option(help: "The effort: fast, default or best; or paper for the authors' settings. (default: default)")
     var preset: String?
     @Option(help: "How kernels are sampled: independent or metropolis. (default: the preset's)")
     var sampler: String?
@@ -27,7 +27,7 @@ struct SettingsOptions: ParsableArguments {
     var kernelCentre: String?
     @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
     var noise: String?
-    @Option(help: "dip-dkp, pnp-dkp or diff-dkp; the last two use a trained model. (default: dip-dkp)")
+    @Option(help: "pnp-dkp, dip-dkp or diff-dkp; the first and the last use a trained model. (default: pnp-dkp)")
     var method: String?
     @Option(
         help: ArgumentHelp(

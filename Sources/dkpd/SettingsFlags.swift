@@ -57,9 +57,9 @@ struct SettingsFlags: ParsableArguments {
 
 /// The flags that set what is asked of images without settings of their own.
 struct RestorationFlags: ParsableArguments {
-    @Option(help: "The method: dip-dkp, pnp-dkp or diff-dkp. (default: dip-dkp)")
+    @Option(help: "The method: pnp-dkp, dip-dkp or diff-dkp. (default: pnp-dkp)")
     var restorationMethod: String?
-    @Option(help: "The method's inner settings: default or paper. (default: default)")
+    @Option(help: "The effort: fast, default or best; or paper for the authors' settings. (default: default)")
     var restorationPreset: String?
     @Option(help: "How many times larger the result is on each axis. (default: 4)")
     var restorationScale: String?

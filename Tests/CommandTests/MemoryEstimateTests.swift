@@ -30,6 +30,7 @@ import Testing
             let image = Tensor<Float>(shape: shape, (0..<shape.reduce(1, *)).map { Float($0 % 13) / 13 })
             try Image(colour: image).writePNG(to: "\(directory)/x.png")
             var settings = RestorationSettings()
+            settings.method = .dipDKP
             settings.scale = which.scale
             settings.precision = .f32
             var arguments = [

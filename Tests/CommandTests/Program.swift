@@ -26,7 +26,11 @@ enum Program {
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         // Idle threads of several programs on the same cores must not spin against each other.
-        process.environment = ["OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PATH": "/usr/bin:/bin"]
+        // Where a test names no method, the one that opens no weights.
+        process.environment = [
+            "DKP_METHOD": "dip-dkp", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive",
+            "PATH": "/usr/bin:/bin",
+        ]
         for name in ["output", "errors"] {
             try Data().write(to: URL(fileURLWithPath: "\(directory)/.\(name)"))
         }

@@ -90,7 +90,7 @@ import Testing
         "keep_results": ["1", "2"], "memory_limit": ["67108864", "67108865"], "niceness": ["1", "2"],
         "limits.bytes": ["1", "2"], "limits.pixels": ["1", "2"],
         "limits.side": ["1", "2"], "log_level": ["debug", "error"],
-        "restoration.method": ["dip-dkp", "dip-dkp"], "restoration.preset": ["paper", "default"],
+        "restoration.method": ["dip-dkp", "pnp-dkp"], "restoration.preset": ["paper", "fast"],
         "restoration.scale": ["2", "3"], "restoration.kernel": ["gaussian", "motion"],
         "restoration.kernel_centre": ["fkp", "registered"], "restoration.noise": ["1.5", "auto"],
         "restoration.steps": ["1", "2"],

@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(60))) struct `The daemon with damaged job directories` {
     private static let settings = """
         attempts: 2
-        restoration: {steps: 10, scale: 2, precision: f32, threads: 1, checkpoint_interval: 0.1}
+        restoration: {method: dip-dkp, steps: 10, scale: 2, precision: f32, threads: 1, checkpoint_interval: 0.1}
         """
 
     private enum Damage {
@@ -116,7 +116,7 @@ import Testing
         let id = try #require(JobID("20260101-000000-001"))
         try LocalFileSystem().rename(image, to: folder.inbox.appending("cat.png"))
         try drop(
-            "steps: 10\nscale: 2\nprecision: f32\nthreads: 1\ncheckpoint_interval: 0.1\n",
+            "method: dip-dkp\nsteps: 10\nscale: 2\nprecision: f32\nthreads: 1\ncheckpoint_interval: 0.1\n",
             folder.inbox.appending("cat.png.yaml"))
         #expect(try Protocols(folder, MortalFileSystem(changes: .max)).claim.claim(component("cat.png"), as: id))
         try JobLedger(name: "cat.png", claimed: Date()).write(to: folder.job(id), LocalFileSystem())

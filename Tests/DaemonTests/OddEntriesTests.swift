@@ -79,7 +79,7 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try folder.create(LocalFileSystem())
             var maker = JobsForTests(
                 folder, content: try LocalFileSystem().read(image, limit: 1 << 20),
-                settings: "steps: 2\nscale: 2\nprecision: f32\nthreads: 1\n")
+                settings: "method: dip-dkp\nsteps: 2\nscale: 2\nprecision: f32\nthreads: 1\n")
             for kind in OddKind.allCases {
                 for name in ["input.png", "job.json"] {
                     let path = folder.job(try maker.make("\(kind.rawValue) \(name)")).appending(name)

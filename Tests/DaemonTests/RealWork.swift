@@ -15,6 +15,7 @@ enum RealWork {
     /// The daemon's settings for them.
     static let settings = """
         restoration:
+          method: dip-dkp
           steps: \(steps)
           scale: 2
           precision: f32
@@ -48,6 +49,7 @@ enum RealWork {
             [
                 "restore", root.appending(name + ".png").string, "--output", whole.string, "--steps", "\(steps)",
                 "--scale", "2", "--precision", "f32", "--threads", "1",
+                "--method", "dip-dkp",
             ])
         try #require(end.status == 0, "\(end.errors)")
         let images = try [result, whole].map {

@@ -104,7 +104,9 @@ struct Protocols {
 
     init(_ folder: StateFolder, _ files: MortalFileSystem, limits: InputLimits = InputLimits()) {
         let maker = MortalJobMaker(files: files, maker: DirectoryJobMaker(folder))
-        claim = Claim(folder, files: files, maker: maker, defaults: RestorationSettings(), limits: limits)
+        var defaults = RestorationSettings()
+        defaults.method = .dipDKP
+        claim = Claim(folder, files: files, maker: maker, defaults: defaults, limits: limits)
         publication = Publication(folder, files: files)
         recovery = Recovery(folder, files: files, maker: maker, claim: claim, publication: publication)
     }

@@ -21,15 +21,18 @@ import Testing
     }
 
     /// Settings of short rounds, with a search that may end after 8 of its steps.
-    private func short(_ settings: RestorationSettings, tolerance: Double) -> PnPSettings {
+    private func short(
+        _ settings: RestorationSettings, tolerance: Double, greatestEnergyRatio: Double = 0.8
+    ) -> PnPSettings {
         var short = PnPSettings(settings)
-        short.rounds = 2
+        short.furtherRounds = 1
         short.stepsPerRound = 6
+        short.greatestEnergyRatio = greatestEnergyRatio
         short.settling.earliestShare = 0.25
         short.settling.interval = 2
         short.settling.looks = 2
         short.settling.tolerance = tolerance
-        short.search.kernelEstimation.coarseShare = 0.5
+        short.search.kernelEstimation.coarseShare = 0.2
         return short
     }
 
@@ -86,10 +89,14 @@ import Testing
         var precision: RestorationSettings.Precision
         /// How near the search's kernels have to be for it to end early.
         var tolerance: Double
-        var testDescription: String { "\(precision), search \(tolerance > 1 ? "ends early" : "goes to its end")" }
+        /// What the choice after the rounds with one kernel each falls on.
+        var choice: KernelCategory
+        var testDescription: String {
+            "\(precision), search \(tolerance > 1 ? "ends early" : "goes to its end"), \(choice) chosen"
+        }
         static let all = [
-            Case(precision: .f32, tolerance: 1e9), Case(precision: .f32, tolerance: 0),
-            Case(precision: .bf16, tolerance: 1e9),
+            Case(precision: .f32, tolerance: 1e9, choice: .free), Case(precision: .f32, tolerance: 0, choice: .gaussian),
+            Case(precision: .bf16, tolerance: 1e9, choice: .gaussian),
         ]
     }
 
@@ -97,29 +104,37 @@ import Testing
     func `resumed at any steps of any phase, it computes the same numbers`(_ which: Case) throws {
         var settings = settings()
         settings.precision = which.precision
-        let pnp = short(settings, tolerance: which.tolerance)
+        let pnp = short(
+            settings, tolerance: which.tolerance, greatestEnergyRatio: which.choice == .free ? 1e9 : 0)
         let input = picture(height: 17, width: 18).colour
         // Opened once: reading it takes most of the time.
         let prior = TrainedPrior(
             try DiffusionModel(WeightsLocation("natural-images"), precision: which.precision))
         let whole = try PnPDKP(input: input, settings: settings, prior: prior, pnp: pnp)
-        #expect(whole.totalSteps == 16 + 12 + 1)
+        #expect(whole.totalSteps == 16 + 18 + 1)
         var records: [StepRecord] = []
         while whole.step < whole.totalSteps { records.append(try whole.advance()) }
         let expected = try whole.estimate()
         let searchSteps = which.tolerance > 1 ? 8 : 16
-        #expect(whole.totalSteps == searchSteps + 12 + 1)
+        // A Gaussian is not refined: there is no further round.
+        let roundSteps = which.choice == .free ? 18 : 12
+        #expect(whole.totalSteps == searchSteps + roundSteps + 1)
+        #expect(expected.kernelCategory == which.choice)
+        #expect(expected.kernelConfidence?.runnerUp == (which.choice == .free ? .gaussian : .free))
+        #expect(expected.kernelConfidence?.energyRatio != nil)
         #expect(records.count { $0.phase == "finding the kernel" } == searchSteps)
-        #expect(records.suffix(7).map(\.phase).dropLast().allSatisfy { $0 == "restoring, round 2" })
+        #expect(
+            records.suffix(7).map(\.phase).dropLast().allSatisfy { $0 == "restoring, round \(roundSteps / 6)" })
 
         let seed = UInt64.random(in: 0...UInt64.max)
         var stream = RandomStream(seed: seed, name: "stops")
-        // In the search; at its end; in the first and the second half of a round; before the last denoising.
+        // In the search; at its end; in the first and the second half of a round; between the rounds; at the choice, in
+        // what follows it and before the last denoising.
         let stops = [
             1 + stream.index(below: searchSteps - 2), searchSteps, searchSteps + 1 + stream.index(below: 3),
             searchSteps + 4 + stream.index(below: 2), searchSteps + 6, searchSteps + 10 + stream.index(below: 2),
-            searchSteps + 12,
-        ]
+            searchSteps + 12, searchSteps + roundSteps - 3 + stream.index(below: 3), searchSteps + roundSteps,
+        ].sorted()
         var process = try PnPDKP(input: input, settings: settings, prior: prior, pnp: pnp)
         for stop in stops + [whole.totalSteps] {
             while process.step < stop {
@@ -142,6 +157,7 @@ import Testing
         #expect(bits(found.image) == bits(expected.image), "images differ, stopped at \(stops), seed \(seed)")
         #expect(bits(found.kernel) == bits(expected.kernel), "kernels differ, stopped at \(stops), seed \(seed)")
         #expect(found.kernelCategory == expected.kernelCategory)
+        #expect(found.kernelConfidence == expected.kernelConfidence)
     }
 
     @Test func `the work that is left counts the steps of both kinds`() throws {
@@ -149,7 +165,7 @@ import Testing
         let process = try PnPDKP(
             input: picture(height: 17, width: 18).colour, settings: settings,
             prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)), pnp: short(settings, tolerance: 0))
-        #expect(process.totalSteps == 4 + 13)
+        #expect(process.totalSteps == 4 + 19)
         // Steps with the trained network take longer.
         #expect(process.remainingWork > Double(process.totalSteps))
         var last = process.remainingWork
@@ -159,7 +175,7 @@ import Testing
             last = process.remainingWork
         }
         // The steps of the present kind are all that is left.
-        #expect(process.remainingWork == 13)
+        #expect(process.remainingWork == 19)
     }
 
     @Test func `other weights than the work was begun with are refused by name`() throws {

@@ -79,6 +79,21 @@ import Testing
         #expect(settings.kernelFamily == .gaussian)
     }
 
+    @Test func `the default method is pnp-dkp, and presets say how much work it does`() throws {
+        var settings = RestorationSettings()
+        #expect(settings.method == .pnpDKP)
+        #expect(settings.weightsLocation?.description == "natural-images")
+        let efforts = try ["fast", "default", "best"].map { name in
+            try settings.set("preset", to: name, source: "--preset")
+            return PnPSettings(settings)
+        }
+        #expect(efforts.map(\.search.steps) == efforts.map(\.search.steps).sorted())
+        #expect(efforts.map(\.stepsPerRound) == efforts.map(\.stepsPerRound).sorted())
+        #expect(efforts.map(\.furtherRounds) == [0, 1, 2])
+        try settings.set("steps", to: "7", source: "--steps")
+        #expect(PnPSettings(settings).search.steps == 7)
+    }
+
     @Test(arguments: RestorationSettings.Method.allCases)
     func `methods that need weights take those of the program where none are named`(
         _ method: RestorationSettings.Method
@@ -112,7 +127,7 @@ import Testing
         ("scale", "5"), ("scale", "4.0"), ("scale", "four"), ("steps", "0"), ("steps", "100001"), ("seed", "-1"),
         ("kernel", "box"), ("kernel_centre", "middle"), ("precision", "f16"), ("threads", "0"),
         ("checkpoint_interval", "0"), ("checkpoint_interval", "nan"), ("sampler", "gibbs"), ("method", "dkp"),
-        ("preset", "fast"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
+        ("preset", "quick"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
         ("diffusion_steps", "0"), ("diffusion_steps", "null"), ("diffusion_sampler", "plms"), ("eta", "-0.1"),
         ("eta", "nan"), ("data_consistency", "none"), ("class_label", "-1"),
         ("noise", "-1"), ("noise", "101"), ("noise", "nan"), ("noise", "null"), ("noise", "none"),

@@ -17,6 +17,7 @@ func picture(
 /// Settings of a toy job.
 func toySettings(steps: Int = 20, seed: UInt64 = 5) -> RestorationSettings {
     var settings = RestorationSettings()
+    settings.method = .dipDKP
     settings.scale = 2
     settings.steps = steps
     settings.seed = seed

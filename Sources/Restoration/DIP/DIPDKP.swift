@@ -59,6 +59,7 @@ public final class DIPDKP: RestorationProcess {
 
         var description = SkipNetwork()
         description.imageChannels = channels
+        description.channels = dip.channels
         let (graph, output) = try description.graph(height: height, width: width)
         network = try Network(
             graph, output: output, outputActivation: .sigmoid, precision: settings.precision.resolved, training: true)

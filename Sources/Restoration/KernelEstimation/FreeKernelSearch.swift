@@ -14,8 +14,9 @@ struct FreeKernelSearch {
     private let evidence: SpectralEvidence
     private var equations: KernelNormalEquations?
     private var spectrum = SpectralEvidence.Spectrum()
+    private var softmax: SoftmaxKernel?
     /// The present free kernel, `[n, n]`; nil before the first refinement.
-    private(set) var kernel: Tensor<Float>?
+    var kernel: Tensor<Float>? { softmax?.kernel }
 
     init(
         _ settings: FreeKernelSettings, observed: Tensor<Float>, scale: Int, kernelSize: Int, centre: Double,
@@ -46,14 +47,15 @@ struct FreeKernelSearch {
     }
 
     /// Moves the kernel towards the optimum; the first time from `start`.
-    mutating func refine(from start: Tensor<Float>) {
+    /// - Parameter progress: the share of the search that is done; towards its end the steps grow shorter.
+    mutating func refine(from start: Tensor<Float>, progress: Double, within other: Tensor<Float>) {
         guard let equations else { return }
-        let present = kernel ?? start
+        var moving = softmax ?? SoftmaxKernel(start)
+        let present = moving.kernel
         let loss = max(equations.loss(of: present), 1e-9)
         let ridge = settings.uncertainty * loss / present.squaredNorm
-        var estimator = FreeKernelEstimator()
-        estimator.iterations = settings.iterations
-        estimator.centroidWeight = settings.centroidWeight
+        var descent = settings.descent
+        descent.rate *= min(1, max(0.1, (1 - progress) / settings.annealedShare))
         spectrum = evidence.fitted(to: present, from: spectrum)
         let weight = 2 * settings.evidenceWeight * loss
         let size = kernelSize
@@ -63,9 +65,11 @@ struct FreeKernelSearch {
                     of: kernel.reshaped([size, size]).map { Float($0) }, spectrum: spectrum,
                     addingGradientTo: &gradient, weight: weight)
         }
-        kernel = estimator.refine(
-            from: present, equations: equations, ridge: ridge, centre: centre,
+        moving.descend(
+            descent, equations: equations, ridge: ridge, centre: centre,
+            within: KernelExtent(other, centre: centre),
             adding: settings.evidenceWeight > 0 ? further : nil)
+        softmax = moving
     }
 
     /// Twice the negative log-likelihood of a kernel per sample, up to a constant; smaller is better.
@@ -89,7 +93,7 @@ struct FreeKernelSearch {
 
     func save(to snapshot: inout Snapshot) {
         equations?.save(to: &snapshot, at: "free_kernel/equations")
-        if let kernel { snapshot.set("free_kernel/kernel", kernel) }
+        softmax?.save(to: &snapshot, at: "free_kernel/softmax")
         snapshot.setAttribute("free_kernel/log_scale", spectrum.logScale)
         snapshot.setAttribute("free_kernel/exponent", spectrum.exponent)
         snapshot.setAttribute("free_kernel/noise_variance", spectrum.noiseVariance)
@@ -98,9 +102,7 @@ struct FreeKernelSearch {
     mutating func restore(from snapshot: Snapshot) throws {
         equations = try KernelNormalEquations.restore(
             from: snapshot, at: "free_kernel/equations", kernelSize: kernelSize)
-        kernel =
-            snapshot.contains("free_kernel/kernel")
-            ? try snapshot.tensor("free_kernel/kernel", shape: [kernelSize, kernelSize]) : nil
+        softmax = try SoftmaxKernel.restore(from: snapshot, at: "free_kernel/softmax", size: kernelSize)
         spectrum = SpectralEvidence.Spectrum(
             logScale: try snapshot.double("free_kernel/log_scale"),
             exponent: try snapshot.double("free_kernel/exponent"),

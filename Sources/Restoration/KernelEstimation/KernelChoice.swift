@@ -10,10 +10,14 @@ public struct KernelConfidence: Sendable, Codable, Equatable {
     public var margin: Double?
     /// How far the chains' kernels are apart, relative to their mean: above about 0.3 they do not agree.
     public var spread: Double
+    /// The trained prior's energy of the image restored with the chosen kernel, relative to that of the image restored
+    /// with the runner-up, where both were restored; the further from 1, the surer.
+    public var energyRatio: Double?
 
     enum CodingKeys: String, CodingKey {
         case margin, spread
         case runnerUp = "runner_up"
+        case energyRatio = "energy_ratio"
     }
 }
 

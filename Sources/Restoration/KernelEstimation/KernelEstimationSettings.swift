@@ -33,8 +33,11 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
     /// Whether, in the family `auto`, the free kernel leads from ``coarseShare`` to ``choiceShare`` and is kept if the
     /// evidence is for it; where not, it is followed beside the chains' for the report alone.
     public var triesFreeKernel = false
-    /// The share of the steps after which the evidence chooses between the chains' kernel and the free one.
+    /// The share of the steps after which the evidence chooses between the chains' kernel and the free one; above 1 it
+    /// never does.
     public var choiceShare = 0.6
+    /// The least variance of a Gaussian, as a share of the prior's.
+    public var leastVarianceShare = 1.0
     /// How a kernel bound to no family is found.
     public var free = FreeKernelSettings()
 

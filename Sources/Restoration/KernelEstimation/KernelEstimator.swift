@@ -25,11 +25,14 @@ struct KernelEstimator {
         warmsUp: Bool, observed: Tensor<Float>? = nil, noise: Double = 0
     ) throws {
         self.settings = estimation
-        let priorSettings =
+        var priorSettings =
             estimation.usesPaperPrior
             ? KernelPriorSettings.paper(
                 family: settings.kernelFamily, scale: settings.scale, centre: settings.kernelCentre)
             : KernelPriorSettings(family: settings.kernelFamily, scale: settings.scale, centre: settings.kernelCentre)
+        let variances = priorSettings.gaussianVariances
+        priorSettings.gaussianVariances =
+            estimation.leastVarianceShare * variances.lowerBound...variances.upperBound
         prior = try KernelPrior(settings: priorSettings)
         let size = prior.kernelSize
         if let oracleKernel, oracleKernel.shape != [size, size] {
@@ -63,6 +66,15 @@ struct KernelEstimator {
         if settings.followsChains, let kernel = search.last?.kernel { return kernel }
         return network.output
     }
+
+    /// The free kernel, whoever leads; nil where none is looked for, or not yet.
+    var freeKernel: Tensor<Float>? { free?.kernel }
+
+    /// The chains' mean kernel, whoever leads; nil where there are none or they have not been asked yet.
+    var chainsKernel: Tensor<Float>? { oracle == nil && settings.followsChains ? search.last?.kernel : nil }
+
+    /// The chains' category, whoever leads.
+    var chainsCategory: KernelCategory? { oracle == nil && settings.followsChains ? search.last?.category : nil }
 
     /// The kernel's category, where chains tell it.
     var category: KernelCategory? {
@@ -122,7 +134,7 @@ struct KernelEstimator {
         guard var free else { return }
         free.observe(image)
         if Double(step) >= settings.coarseShare * Double(steps) {
-            free.refine(from: kernel)
+            free.refine(from: kernel, progress: Double(step) / Double(steps), within: kernel)
             let isLate = Double(step) >= settings.choiceShare * Double(steps)
             if let other = free.kernel {
                 choice.weigh(chains: free.score(of: kernel), free: free.score(of: other), settles: isLate)

@@ -29,26 +29,28 @@ public struct MemoryEstimate {
     public func bytes(height: Int, width: Int) throws -> Int {
         let (height, width) = (height * settings.scale, width * settings.scale)
         switch settings.method {
-        case .dipDKP: return try Self.programBytes + dipBytes(height, width)
+        case .dipDKP: return try Self.programBytes + dipBytes(DIPSettings(settings), height, width)
         case .diffDKP: return try Self.programBytes + diffusionBytes(height, width)
         case .pnpDKP:
             // The untrained network is gone before the trained one comes.
-            return try Self.programBytes + max(dipBytes(height, width), denoisingBytes(height, width))
+            let search = PnPSettings(settings).search
+            return try Self.programBytes + max(dipBytes(search, height, width), denoisingBytes(height, width))
         }
     }
 
     /// The untrained network and what is beside it, for an output of these rows and columns.
-    private func dipBytes(_ height: Int, _ width: Int) throws -> Int {
+    private func dipBytes(_ dip: DIPSettings, _ height: Int, _ width: Int) throws -> Int {
         let pixels = height * width
         // Planes of floats: noise, outputs and gradients, the average and the best, their copies in a checkpoint and in its
         // file, the pictures of the result.
         let planes = pixels * 4 * (6 + 32 * channels)
-        return try networkBytes(height, width) + planes
+        return try networkBytes(dip, height, width) + planes
     }
 
-    private func networkBytes(_ height: Int, _ width: Int) throws -> Int {
+    private func networkBytes(_ dip: DIPSettings, _ height: Int, _ width: Int) throws -> Int {
         var description = SkipNetwork()
         description.imageChannels = channels
+        description.channels = dip.channels
         let shrinkage = max(1, (Double(height) * Double(width) / Double(Self.largestPlan)).squareRoot())
         // At least as many rows and columns as there are, so that rounding makes the estimate no smaller.
         let planned = (Int((Double(height) / shrinkage).rounded(.up)), Int((Double(width) / shrinkage).rounded(.up)))

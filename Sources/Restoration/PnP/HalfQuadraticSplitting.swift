@@ -25,40 +25,54 @@ final class HalfQuadraticSplitting {
     private(set) var image: Tensor<Float>
     /// The kernel, `[n, n]`.
     private(set) var kernel: Tensor<Float>
+    /// How much the data and the denoiser disagreed in the present round: the sum over its steps of the mean squared
+    /// change by the data, relative to the step's noise. It rises steeply for a kernel that is too wide, and of two that
+    /// are as wide the truer one has less.
+    private(set) var energy = 0.0
     private var equations: KernelNormalEquations?
-    private let refinesKernel: Bool
+    private var refinesKernel = false
+    private var extent: KernelExtent?
     private let seed: UInt64
 
     /// - Parameters:
     ///   - observed: y, `[channels, h, w]`.
     ///   - denoiser: of images of the high resolution.
-    ///   - kernel: to begin with, `[n, n]`.
+    ///   - kernelSize: n.
     ///   - centre: where the kernel's centre of mass belongs on both axes.
+    ///   - extent: how far a refined kernel should reach; nil leaves that to the image.
     init(
-        observed: Tensor<Float>, scale: Int, denoiser: Denoiser, kernel: Tensor<Float>, centre: Double,
-        refinesKernel: Bool, seed: UInt64, settings: PnPSettings
+        observed: Tensor<Float>, scale: Int, denoiser: Denoiser, kernelSize: Int, centre: Double,
+        extent: KernelExtent?, seed: UInt64, settings: PnPSettings
     ) throws {
         self.settings = settings
         self.observed = observed
         self.denoiser = denoiser
-        self.kernel = kernel
         self.centre = centre
-        self.refinesKernel = refinesKernel
+        self.extent = extent
         self.seed = seed
         levels = settings.levels
-        let size = kernel.shape[0]
-        consistency = try ProximalConsistency(observed: observed, scale: scale, kernelSize: size)
+        consistency = try ProximalConsistency(observed: observed, scale: scale, kernelSize: kernelSize)
         degradation = DegradationOperator(
-            scale: scale, kernelSize: size, height: denoiser.height, width: denoiser.width)
-        builder = KernelEquationsBuilder(observed: observed, scale: scale, kernelSize: size)
+            scale: scale, kernelSize: kernelSize, height: denoiser.height, width: denoiser.width)
+        builder = KernelEquationsBuilder(observed: observed, scale: scale, kernelSize: kernelSize)
         blurred = Tensor(shape: observed.shape)
         image = Tensor(shape: [observed.shape[0], denoiser.height, denoiser.width])
-        beginRound()
+        kernel = Tensor(shape: [kernelSize, kernelSize])
     }
 
-    private func beginRound() {
+    /// Begins a round with a kernel `[n, n]`.
+    func beginRound(with kernel: Tensor<Float>, refinesKernel: Bool) {
+        self.kernel = kernel
+        self.refinesKernel = refinesKernel
         image = observed.resampledBicubic(height: denoiser.height, width: denoiser.width).clipped
         equations = nil
+        energy = 0
+    }
+
+    /// Returns to what an earlier round ended with.
+    func resume(image: Tensor<Float>, kernel: Tensor<Float>) {
+        self.image = image
+        self.kernel = kernel
     }
 
     /// One step of a round.
@@ -67,7 +81,6 @@ final class HalfQuadraticSplitting {
     ///   - round: of the round, from 0.
     /// - Returns: the mean squared error of the denoised image under the kernel, and the kernel's loss where it was refined.
     func advance(_ index: Int, ofRound round: Int) throws -> (imageLoss: Double, kernelLoss: Double) {
-        if index == 0 { beginRound() }
         let level = levels[index]
         // A stream for each step: there is no state to save.
         var noise = RandomStream(seed: seed, name: "pnp/noise/\(round)/\(index)")
@@ -81,17 +94,23 @@ final class HalfQuadraticSplitting {
         degradation.apply(image: clean, kernel: kernel, into: &blurred)
         let imageLoss = meanSquaredError(blurred, observed)
         image = consistency.consistent(clean, kernel: kernel, weight: settings.weight(at: level))
+        energy += meanSquaredError(image, clean) / (level * level)
         return (imageLoss, kernelLoss)
     }
 
     private func refineKernel(with clean: Tensor<Float>, at level: Double) -> Double {
         let new = builder.equations(of: clean)
         equations?.average(with: new, retaining: settings.equationMemory)
-        let present = equations ?? new
+        var present = equations ?? new
         equations = present
+        if let extent {
+            var held = extent.equations(kernelSize: kernel.shape[0], centre: centre)
+            held.scale(by: settings.extentWeight * max(present.loss(of: kernel), 1e-8))
+            present.add(held)
+        }
         kernel = settings.refinement.refine(
             from: kernel, equations: present, ridge: settings.ridge(at: level), centre: centre)
-        return present.loss(of: kernel)
+        return equations?.loss(of: kernel) ?? .nan
     }
 
     /// The last step of all: the image denoised once more at the lowest level.
@@ -104,14 +123,29 @@ final class HalfQuadraticSplitting {
     func save(to snapshot: inout Snapshot) {
         snapshot.set("pnp/image", image)
         snapshot.set("pnp/kernel", kernel)
+        snapshot.setAttribute("pnp/energy", energy)
+        snapshot.setAttribute("pnp/refines_kernel", refinesKernel ? 1 : 0)
         equations?.save(to: &snapshot, at: "pnp/equations")
+        if let extent {
+            snapshot.setAttribute("pnp/extent_rows", extent.rows)
+            snapshot.setAttribute("pnp/extent_both", extent.both)
+            snapshot.setAttribute("pnp/extent_columns", extent.columns)
+        }
     }
 
     func restore(from snapshot: Snapshot) throws {
         image = try snapshot.tensor("pnp/image", shape: image.shape)
         kernel = try snapshot.tensor("pnp/kernel", shape: kernel.shape)
+        energy = try snapshot.double("pnp/energy")
+        refinesKernel = try snapshot.int("pnp/refines_kernel") != 0
         equations = try KernelNormalEquations.restore(
             from: snapshot, at: "pnp/equations", kernelSize: kernel.shape[0])
+        extent = nil
+        if snapshot.contains("pnp/extent_rows") {
+            extent = KernelExtent(
+                rows: try snapshot.double("pnp/extent_rows"), both: try snapshot.double("pnp/extent_both"),
+                columns: try snapshot.double("pnp/extent_columns"))
+        }
     }
 }
 

@@ -7,11 +7,11 @@ public struct KernelSettling {
     /// When a kernel counts as found.
     public struct Criterion: Sendable, Equatable {
         /// The first share of the search's steps in which it cannot count as found.
-        public var earliestShare = 0.4
+        public var earliestShare = 0.7
         /// Steps between two looks at the kernel.
         public var interval = 10
         /// The greatest distance of two looks' kernels, relative to the kernel's own norm.
-        public var tolerance = 0.03
+        public var tolerance = 0.01
         /// How many looks in a row have to be as near as that.
         public var looks = 3
     }

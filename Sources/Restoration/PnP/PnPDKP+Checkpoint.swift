@@ -22,43 +22,38 @@ extension PnPDKP {
                 .wrongType, "\(snapshot.origin): pnp/search_steps is \(searchSteps), of \(self.searchSteps) at most")
         }
         self.searchSteps = searchSteps
-        guard (0...totalSteps).contains(step) else {
-            throw CheckpointError(.wrongType, "\(snapshot.origin): pnp/step is \(step), of \(totalSteps) steps")
-        }
-        self.step = step
         if snapshot.contains("pnp/image") {
-            category = try snapshot.string("pnp/category").nonEmpty.map { name in
-                guard let category = KernelCategory(rawValue: name) else {
-                    throw CheckpointError(.wrongType, "\(snapshot.origin): pnp/category is \(name), no kind of kernel")
-                }
-                return category
+            spread = snapshot.contains("pnp/spread") ? try snapshot.double("pnp/spread") : nil
+            let rounds = try makeRounds(extent: nil)
+            try rounds.restore(from: snapshot)
+            guard step == searchSteps + rounds.step else {
+                throw CheckpointError(
+                    .wrongType, "\(snapshot.origin): pnp/step is \(step), of \(totalSteps) steps")
             }
-            try beginSplitting(with: Tensor(shape: [kernelSize, kernelSize]))
-            try splitting?.restore(from: snapshot)
+            self.step = step
         } else {
+            guard (0...searchSteps).contains(step) else {
+                throw CheckpointError(.wrongType, "\(snapshot.origin): pnp/step is \(step), of \(searchSteps) steps")
+            }
+            self.step = step
             search = try DIPDKP(resuming: snapshot, input: input, settings: settings, dip: self.settings.search)
             try settling.restore(from: snapshot, kernelSize: kernelSize)
         }
     }
 
-    /// The whole state but the weights: the search's with what was seen of its kernel, or the splitting's image, kernel and
-    /// normal equations.
+    /// The whole state but the weights: the search's with what was seen of its kernel, or that of the rounds.
     public func snapshot() throws -> Snapshot {
         var snapshot = try search?.snapshot() ?? Snapshot()
         snapshot.setAttribute("pnp/step", step)
         snapshot.setAttribute("pnp/search_steps", searchSteps)
         snapshot.setAttribute("pnp/weights", prior.name)
         snapshot.setAttribute("pnp/weights_sha256", prior.sha256)
-        if let splitting {
-            snapshot.setAttribute("pnp/category", category?.rawValue ?? "")
-            splitting.save(to: &snapshot)
+        if let rounds {
+            if let spread { snapshot.setAttribute("pnp/spread", spread) }
+            rounds.save(to: &snapshot)
         } else {
             settling.save(to: &snapshot)
         }
         return snapshot
     }
-}
-
-extension String {
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

@@ -5,8 +5,8 @@ public import Tensors
 
 /// PnP-DKP: DIP-DKP finds the kernel, a trained denoiser makes the picture, and the picture improves the kernel.
 ///
-/// The search for the kernel ends as soon as it has come to rest; then rounds of half-quadratic splitting follow, and a
-/// last denoising. One ``advance()`` is one step of either. The whole state but the weights travels through
+/// The search for the kernel ends as soon as it has come to rest, with a Gaussian and, in the family `auto`, a kernel of
+/// no family; then rounds of half-quadratic splitting with either follow, a choice, and a last denoising. One ``advance()`` is one step of either. The whole state but the weights travels through
 /// ``snapshot()``: a process resumed from it computes the same bytes as one that was never stopped, on the same type of
 /// machine with the same number of threads.
 public final class PnPDKP: RestorationProcess {
@@ -21,11 +21,11 @@ public final class PnPDKP: RestorationProcess {
     var search: DIPDKP?
     var settling: KernelSettling
     /// What comes after the search; nil before.
-    var splitting: HalfQuadraticSplitting?
+    var rounds: RestorationRounds?
     /// The steps that the search took, or will take at the most.
     var searchSteps: Int
-    /// What the search took the kernel for.
-    var category: KernelCategory?
+    /// How far the search's chains were apart at its end; nil where there were none.
+    var spread: Double?
 
     /// The steps done.
     public internal(set) var step = 0
@@ -46,7 +46,8 @@ public final class PnPDKP: RestorationProcess {
     ) throws {
         try self.init(configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel)
         if let oracleKernel {
-            try beginSplitting(with: oracleKernel)
+            try makeRounds(extent: nil).begin(
+                with: [KernelHypothesis(kernel: oracleKernel, category: nil, isRefined: false)])
         } else {
             search = try DIPDKP(input: input, settings: settings, dip: self.settings.search)
         }
@@ -83,15 +84,27 @@ public final class PnPDKP: RestorationProcess {
     }
 
     var kernelSize: Int { kernelSettings.kernelSize }
-    private var splittingSteps: Int { (oracleKernel == nil ? settings.rounds : 1) * settings.stepsPerRound + 1 }
+
+    /// The steps of the rounds, the last denoising included; before they begin, the most that there can be.
+    private var splittingSteps: Int {
+        if let rounds { return rounds.totalSteps }
+        guard oracleKernel == nil else { return RestorationRounds.steps(settings, hypotheses: 1, refines: false) }
+        let isAuto = restoration.kernelFamily == .auto && settings.search.kernelEstimation.followsChains
+        return RestorationRounds.steps(
+            settings, hypotheses: isAuto ? 2 : 1, refines: restoration.kernelFamily != .gaussian)
+    }
+
+    /// Whether the image refines a kernel of a category.
+    private func isRefined(_ category: KernelCategory?) -> Bool { category != .gaussian }
 
     /// The kernel that the image is restored with at present, `[n, n]`.
     public var kernel: Tensor<Float> {
-        splitting?.kernel ?? search?.kernel ?? Tensor(shape: [kernelSize, kernelSize])
+        rounds?.kernel ?? search?.kernel ?? Tensor(shape: [kernelSize, kernelSize])
     }
 
-    /// Opens the trained model and makes the splitting ready for its first round.
-    func beginSplitting(with kernel: Tensor<Float>) throws {
+    /// Opens the trained model and makes the rounds ready to begin.
+    @discardableResult
+    func makeRounds(extent: KernelExtent?) throws -> RestorationRounds {
         // Before the model is opened: the two need not be in memory at once.
         search = nil
         let model = try prior.open()
@@ -99,26 +112,33 @@ public final class PnPDKP: RestorationProcess {
         let channels = model.predictor.channels
         let denoiser = try model.denoiser(
             height: input.shape[1] * scale, width: input.shape[2] * scale, label: restoration.classLabel)
-        splitting = try HalfQuadraticSplitting(
+        let splitting = try HalfQuadraticSplitting(
             observed: input.shape[0] == channels ? input : input.replicated(channels), scale: scale, denoiser: denoiser,
-            kernel: kernel, centre: kernelSettings.centrePosition, refinesKernel: oracleKernel == nil,
-            seed: restoration.seed, settings: settings)
+            kernelSize: kernelSize, centre: kernelSettings.centrePosition, extent: extent, seed: restoration.seed,
+            settings: settings)
+        let rounds = RestorationRounds(splitting, settings: settings)
+        self.rounds = rounds
+        return rounds
+    }
+
+    /// The kernels that a search ended with: the chains', and a free one where it leads.
+    private func hypotheses(of search: DIPDKP) -> [KernelHypothesis] {
+        let leading = KernelHypothesis(
+            kernel: search.kernel, category: search.category, isRefined: isRefined(search.category))
+        let estimator = search.estimator
+        guard restoration.kernelFamily == .auto, search.category == .free, let kernel = estimator.chainsKernel,
+            let category = estimator.chainsCategory
+        else { return [leading] }
+        return [KernelHypothesis(kernel: kernel, category: category, isRefined: isRefined(category)), leading]
     }
 
     /// One step of the search, or of the splitting.
     public func advance() throws -> StepRecord {
         if let search { return try advance(search) }
-        guard let splitting else { preconditionFailure("a process either searches or splits") }
-        let index = step - searchSteps
+        guard let rounds else { preconditionFailure("a process either searches or restores") }
         step += 1
-        guard index < splittingSteps - 1 else {
-            let loss = try splitting.finish()
-            return StepRecord(step: step, imageLoss: loss, kernelLoss: .nan, phase: "last denoising")
-        }
-        let (round, place) = (index / settings.stepsPerRound, index % settings.stepsPerRound)
-        let (imageLoss, kernelLoss) = try splitting.advance(place, ofRound: round)
-        return StepRecord(
-            step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: "restoring, round \(round + 1)")
+        let (imageLoss, kernelLoss, phase) = try rounds.advance()
+        return StepRecord(step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: phase)
     }
 
     private func advance(_ search: DIPDKP) throws -> StepRecord {
@@ -128,8 +148,10 @@ public final class PnPDKP: RestorationProcess {
         settling.observe(search.kernel, step: step)
         if settling.isSettled || step == search.totalSteps {
             searchSteps = step
-            category = search.category
-            try beginSplitting(with: search.kernel)
+            let hypotheses = hypotheses(of: search)
+            let extent = search.estimator.chainsKernel.map { KernelExtent($0, centre: kernelSettings.centrePosition) }
+            spread = search.estimator.confidence?.spread
+            try makeRounds(extent: extent).begin(with: hypotheses)
         }
         return record
     }
@@ -142,15 +164,20 @@ public final class PnPDKP: RestorationProcess {
     }
 
     /// How much longer a step of the splitting takes than one of the search: about, on the machines seen.
-    private static let splittingStepCost = 2.0
+    private static let splittingStepCost = 5.0
 
     /// The restored image and kernel at present.
     public func estimate() throws -> RestorationEstimate {
         if let search { return try search.estimate() }
-        guard let splitting else { preconditionFailure("a process either searches or splits") }
-        let image = splitting.image.clipped
+        guard let rounds else { preconditionFailure("a process either searches or restores") }
+        let image = rounds.image.clipped
+        let comparison = rounds.comparison
         return RestorationEstimate(
-            image: input.shape[0] == 1 ? image.channelMean() : image, kernel: splitting.kernel,
-            kernelCategory: category)
+            image: input.shape[0] == 1 ? image.channelMean() : image, kernel: rounds.kernel,
+            kernelCategory: rounds.category,
+            kernelConfidence: spread.map {
+                KernelConfidence(
+                    runnerUp: comparison?.runnerUp, margin: nil, spread: $0, energyRatio: comparison?.energyRatio)
+            })
     }
 }

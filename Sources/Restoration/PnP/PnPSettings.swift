@@ -7,8 +7,8 @@ public struct PnPSettings: Sendable, Equatable {
     public var search: DIPSettings
     /// When the kernel counts as found.
     public var settling = KernelSettling.Criterion()
-    /// How often the image is restored from its bicubic enlargement on, each time with a better kernel.
-    public var rounds = 3
+    /// How often the image is restored again with a kernel of no family, refined on the way, once that is chosen.
+    public var furtherRounds = 1
     /// The steps of a round.
     public var stepsPerRound = 24
     /// The noise level of a round's first step, white being 1; from there to ``lastLevel`` it is a geometric sequence.
@@ -22,6 +22,9 @@ public struct PnPSettings: Sendable, Equatable {
     public var imageWeight = 0.23
     /// The standard deviation of the input's noise, white being 1; half a step of 8 bits for clean input.
     public var dataDeviation = 0.5 / 255
+    /// The energy of the image with a kernel of no family, relative to that with the Gaussian, up to which the former is
+    /// chosen.
+    public var greatestEnergyRatio = 0.93
     /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
     /// destroy it.
     public var fixedShare = 0.5
@@ -31,13 +34,33 @@ public struct PnPSettings: Sendable, Equatable {
     public var largestUncertainLevel = 20 / 255.0
     /// How much of the kernel's normal equations is kept from one step to the next.
     public var equationMemory = 0.5
+    /// The weight of the squared distance of a refined kernel's extent from the one that the search found, relative to
+    /// that one's trace, as a share of the data's loss.
+    public var extentWeight = 4.0
     /// The kernel's refinement.
     public var refinement = FreeKernelEstimator()
 
     /// The numbers that a user's settings mean.
     public init(_ settings: RestorationSettings) {
-        search = DIPSettings(settings)
-        search.averagedShare = 0
+        if settings.preset == .paper {
+            search = DIPSettings(settings)
+            search.averagedShare = 0
+            return
+        }
+        search = .kernelSearch
+        search.kernelEstimation = search.kernelEstimation.with(sampler: settings.sampler)
+        switch settings.preset {
+        case .fast:
+            search.steps = 60
+            stepsPerRound = 10
+            furtherRounds = 0
+        case .best:
+            search.steps = 500
+            stepsPerRound = 32
+            furtherRounds = 2
+        case .default, .paper: break
+        }
+        if let steps = settings.steps { search.steps = steps }
     }
 
     /// The noise levels of a round.
