@@ -95,7 +95,8 @@ import Testing
             "\(precision), search \(tolerance > 1 ? "ends early" : "goes to its end"), \(choice) chosen"
         }
         static let all = [
-            Case(precision: .f32, tolerance: 1e9, choice: .free), Case(precision: .f32, tolerance: 0, choice: .gaussian),
+            Case(precision: .f32, tolerance: 1e9, choice: .free),
+            Case(precision: .f32, tolerance: 0, choice: .gaussian),
             Case(precision: .bf16, tolerance: 1e9, choice: .gaussian),
         ]
     }

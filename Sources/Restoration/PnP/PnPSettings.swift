@@ -24,7 +24,7 @@ public struct PnPSettings: Sendable, Equatable {
     public var dataDeviation = 0.5 / 255
     /// The energy of the image with a kernel of no family, relative to that with the Gaussian, up to which the former is
     /// chosen.
-    public var greatestEnergyRatio = 0.93
+    public var greatestEnergyRatio = 0.8
     /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
     /// destroy it.
     public var fixedShare = 0.5
