@@ -2,6 +2,7 @@ import Checkpointing
 import Failures
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import Tensors
 import TestSupport

@@ -2,7 +2,7 @@ import CLinux
 import Dispatch
 import Files
 import Glibc
-import Restoration
+import Jobs
 import SystemPackage
 
 /// What a worker prints, on its way into the job's log.
@@ -34,7 +34,7 @@ final class WorkerOutput: Sendable {
 
     /// Opens a job's log for what a worker will print.
     /// - Returns: the log's writer, and the worker's end of the pipe, which is the caller's to close.
-    /// - Throws: `FileError` of the log, ``FileError`` of the pipe.
+    /// - Throws: `FileError` of the log or of the pipe.
     static func open(_ log: FilePath) throws -> (output: WorkerOutput, end: FileDescriptor) {
         let bounded = try BoundedLog(appendingTo: log.string)
         var ends: [CInt] = [-1, -1]
