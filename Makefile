@@ -73,6 +73,7 @@ lint: libraries ## Check format, imports and scripts, and build everything with 
 	@Tools/lint-scripts
 	@! command -v python3 >/dev/null || Tools/check-imports
 	@Tools/build-without-warnings $(BUILD) --build-tests
+	@Tools/check-daemon-libraries .build/release/dkpd
 
 bench: build ## Measure the limits, beside PyTorch (downloads it into .venv the first time)
 	$(BUILD) --product dkp-benchmark

@@ -87,14 +87,19 @@ let package = Package(
         // System calls that Swift cannot import.
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
 
-        // Arrays, files, images.
+        // Files, and jobs as what is in files: nothing numeric, which is all that the daemon needs.
         library("Failures", []),
         library("Files", ["Failures", "CLibCrypto", "CLinux", system]),
+        library("ImageFormats", []),
+        library("KernelFamilies", []),
+        library("YAML", ["Failures"]),
+        library("Jobs", ["Failures", "Files", "ImageFormats", "KernelFamilies", "YAML", system]),
+
+        // Arrays, images, checkpoints.
         library("Tensors", []),
         library("HDF5", ["CHDF5", "Failures"]),
         library("Checkpointing", ["Failures", "Files", "HDF5", "Tensors", system]),
-        library("Imaging", ["Failures", "Files", "Tensors", "CPNG", "CJPEG", "CTIFF", system]),
-        library("YAML", ["Failures"]),
+        library("Imaging", ["Failures", "Files", "ImageFormats", "Tensors", "CPNG", "CJPEG", "CTIFF", system]),
 
         // Numerics.
         library("NeuralNetwork", ["Failures", "Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
@@ -103,19 +108,20 @@ let package = Package(
         library("Degradation", ["Failures", "Tensors", "CFFTW", "CImagingKernels"]),
         library(
             "KernelPrior",
-            ["Failures", "Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
+            ["Failures", "KernelFamilies", "Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
 
         // The product.
         library(
             "Restoration",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
-                "KernelPrior", "Checkpointing", "CParallel", "Failures", "Files", "YAML", system,
+                "KernelPrior", "Checkpointing", "CParallel", "Failures", "Files", "Jobs", "KernelFamilies",
+                system,
             ]),
         library(
             "Daemon",
             [
-                "Restoration", "Imaging", "CLinux", "CSystemd", "Failures", "Files", "YAML", logging, system,
+                "CLinux", "CSystemd", "Failures", "Files", "ImageFormats", "Jobs", "YAML", logging, system,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -124,20 +130,20 @@ let package = Package(
         .executableTarget(
             name: "dkp",
             dependencies: [
-                "Daemon", "Restoration", "Imaging", "KernelPrior", "HDF5", "CParallel", "Failures", "Files", argumentParser,
-                system,
+                "Daemon", "Restoration", "Imaging", "HDF5", "CParallel", "Failures", "Files", "Jobs", "KernelFamilies",
+                argumentParser, system,
             ],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
-            name: "dkpd", dependencies: ["Daemon", "Restoration", "Failures", argumentParser, logging, system],
+            name: "dkpd", dependencies: ["Daemon", "Failures", "Jobs", argumentParser, logging, system],
             swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
 
         // What `make bench` measures the engine with; installed nowhere.
         .executableTarget(
             name: "dkp-benchmark",
             dependencies: [
-                "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "NeuralNetwork", "Tensors",
-                "CParallel", argumentParser,
+                "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "Jobs", "NeuralNetwork",
+                "Tensors", "CParallel", argumentParser,
             ],
             path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 
@@ -148,26 +154,34 @@ let package = Package(
             name: "CTestImages", dependencies: ["CLibJPEG", "CLibTIFF", "CLibPNG"], path: "Tests/CTestImages",
             cSettings: kernelSettings),
         tests("TensorsTests", ["Tensors"]),
-        tests("ImagingTests", ["Imaging", "HDF5", "Tensors", "CTestImages"]),
+        tests("ImagingTests", ["ImageFormats", "Imaging", "HDF5", "Tensors", "CTestImages"]),
         tests("YAMLTests", ["YAML", "Tensors", .product(name: "Yams", package: "Yams")]),
         tests("DegradationTests", ["Degradation", "CImagingKernels", "CParallel", "HDF5", "Tensors"]),
-        tests("FilesTests", ["Failures", "Files", system]),
+        tests("FilesTests", ["Files", system]),
         tests("HDF5Tests", ["HDF5", "CHDF5", "Tensors"]),
         tests("CheckpointingTests", ["Checkpointing", "HDF5", "Tensors"]),
         tests("NeuralNetworkTests", ["NeuralNetwork", "CNeuralKernels", "Tensors"]),
         tests("DeepImagePriorTests", ["DeepImagePrior", "NeuralNetwork", "Tensors"]),
         tests("DiffusionTests", ["Diffusion", "CHDF5", "HDF5", "NeuralNetwork", "Tensors"]),
-        tests("KernelPriorTests", ["Degradation", "KernelPrior", "Tensors", "Checkpointing"]),
+        tests("KernelPriorTests", ["Degradation", "KernelFamilies", "KernelPrior", "Tensors", "Checkpointing"]),
         tests(
             "RestorationTests",
             [
-                "Restoration", "Checkpointing", "Degradation", "Diffusion", "Failures", "Files", "HDF5", "Imaging",
-                "KernelPrior", "Tensors", system,
+                "Restoration", "Checkpointing", "Degradation", "Diffusion", "Failures", "Files", "HDF5", "Imaging", "Jobs",
+                "KernelFamilies", "KernelPrior", "Tensors", system,
             ]),
-        tests("DaemonTests", ["Daemon", "Restoration", "Checkpointing", "Failures", "Files", "dkp", "dkpd", logging, system]),
+        tests(
+            "DaemonTests",
+            [
+                "Daemon", "Restoration", "Checkpointing", "Failures", "Files", "Jobs", "KernelFamilies", "dkp", "dkpd",
+                logging, system,
+            ]),
         tests(
             "CommandTests",
-            ["CTestImages", "Restoration", "Checkpointing", "Failures", "Imaging", "Tensors", "dkp", "dkpd", "dkp-benchmark"]),
+            [
+                "CTestImages", "Restoration", "Checkpointing", "Failures", "Imaging", "Jobs", "Tensors", "dkp", "dkpd",
+                "dkp-benchmark",
+            ]),
     ]
         + (isFuzzing
             ? [

@@ -3,6 +3,7 @@ import CParallel
 import Checkpointing
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import Synchronization
 

@@ -41,8 +41,14 @@ package struct LocalFileSystem: FileSystem {
 
     package func read(_ path: FilePath, from start: Int64, limit: Int) throws(FileError) -> [UInt8] {
         let file = try RegularFile(path, followingLinks: false)
-        // Not beyond what is there: a limit may be anything.
-        return try file.read(from: Int(start), count: min(limit, max(0, file.size - Int(start))))
+        var bytes: [UInt8] = []
+        // By pieces, as a limit may be anything, and to the end, as the files of /proc claim to be empty.
+        while bytes.count < limit {
+            let piece = try file.read(from: Int(start) + bytes.count, count: min(65_536, limit - bytes.count))
+            if piece.isEmpty { break }
+            bytes += piece
+        }
+        return bytes
     }
 
     package func share(_ directory: FilePath, with folder: FilePath) throws(FileError) {

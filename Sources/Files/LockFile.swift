@@ -53,7 +53,8 @@ package struct LockFile: ~Copyable, Sendable {
     /// At most so many of its first bytes; none where it cannot be read.
     package borrowing func contents(limit: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)
-        return Array(bytes.prefix(max(0, pread(descriptor, &bytes, limit, 0))))
+        let count = pread(descriptor, &bytes, limit, 0)
+        return Array(bytes.prefix(max(0, count)))
     }
 
     /// Writes over what it holds. A full disk has room for as much as was there.

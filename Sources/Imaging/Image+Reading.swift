@@ -1,4 +1,5 @@
 import Files
+import ImageFormats
 import SystemPackage
 
 extension Image {

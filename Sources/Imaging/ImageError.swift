@@ -1,5 +1,6 @@
 public import Failures
 import Files
+import ImageFormats
 
 /// Why an image could not be read, written or compared: one sentence naming the file, what is wrong with it, and what to
 /// do about it.

@@ -1,3 +1,4 @@
+import ImageFormats
 import Tensors
 
 /// How the stored rows and columns of an image lie in the scene, numbered as in EXIF and TIFF.

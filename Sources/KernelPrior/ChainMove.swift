@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// The moves of a Metropolis chain. All but the last five are preconditioned Crank-Nicolson moves of some coordinates,

@@ -1,3 +1,4 @@
+import KernelFamilies
 import Tensors
 
 /// Independent draws from the prior in every iteration, weighed by how well each explains the input (Equations 3 to 8).

@@ -1,3 +1,5 @@
+import KernelFamilies
+
 /// The latent h of one kernel: its category, and a vector that is standard normal under the prior.
 ///
 /// ``KernelPrior`` maps the normals to lengths, angles and variances through smooth, monotone functions, so that the

@@ -1,6 +1,7 @@
 import CKernelPriorKernels
 import COptimisers
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// The shape of a ``KernelNetwork``.

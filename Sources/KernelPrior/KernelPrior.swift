@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// The prior over kernels: from standard-normal latents to kernels of the families of section 3 of the paper.

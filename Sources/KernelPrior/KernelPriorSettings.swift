@@ -1,3 +1,5 @@
+import KernelFamilies
+
 /// The ranges of the latents of every kernel family.
 public struct KernelPriorSettings: Sendable, Codable, Equatable {
     /// How the variances of a Gaussian are spread over ``gaussianVariances``.

@@ -1,4 +1,5 @@
 import Checkpointing
+import KernelFamilies
 import Tensors
 
 extension KernelCategory {

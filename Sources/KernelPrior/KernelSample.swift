@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// What one iteration of random kernel sampling gives: kernels, how well each explains the input, and their mean k_r.

@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// A proposal unlike the present state, with the logarithm of (prior x reverse density) / (prior x forward density).

@@ -1,4 +1,5 @@
 import Checkpointing
+import KernelFamilies
 import Tensors
 
 // Under `mcmc`, for C chains (cold ones first) and the moves in the order of `ChainMove`: `latents` [C, D], zero-padded

@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import Tensors
 
 /// Persistent Metropolis-Hastings chains on the latent h, with the target exp(-beta loss / (2 sigma^2)) times the prior.

@@ -1,3 +1,5 @@
+import Jobs
+
 public import Checkpointing
 
 /// Makes the processes of this program.

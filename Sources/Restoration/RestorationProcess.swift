@@ -1,5 +1,7 @@
+import KernelFamilies
+
 public import Checkpointing
-public import KernelPrior
+import KernelPrior
 public import Tensors
 
 /// A restoration in steps: an object that can be advanced, looked at, saved after any step and resumed elsewhere.

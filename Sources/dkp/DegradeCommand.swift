@@ -1,7 +1,7 @@
 import ArgumentParser
 import HDF5
 import Imaging
-import KernelPrior
+import KernelFamilies
 import Restoration
 
 struct DegradeCommand: ParsableCommand {

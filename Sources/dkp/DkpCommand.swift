@@ -1,6 +1,6 @@
 import ArgumentParser
 import Failures
-import Restoration
+import Jobs
 
 /// The `dkp` command.
 @main
@@ -24,10 +24,14 @@ struct DkpCommand: ParsableCommand {
     /// What follows the help of the command itself.
     private static let exitCodes = """
         Exit codes:
-          0 done; 64 usage; 65 bad input data, or more than the memory there is; 66 no such input, or it may not be read;
-          69 a library, the weights or a newer version of the program is not there; 70 internal error;
-          73 cannot create output; 74 I/O error, or another process works on the job; 75 stopped by a signal, checkpoint
-          written, run again to go on; 77 a newer worker has taken the job over; 78 bad settings.
+          \(ExitStatus.success.rawValue) done; \(ExitStatus.usage.rawValue) usage; \(ExitStatus.badInput.rawValue) bad \
+        input data, or more than the memory there is; \(ExitStatus.noInput.rawValue) no such input, or it may not be read;
+          \(ExitStatus.unavailable.rawValue) a library, the weights or a newer version of the program is not there; \
+        \(ExitStatus.internalError.rawValue) internal error;
+          \(ExitStatus.cannotCreate.rawValue) cannot create output; \(ExitStatus.inputOutput.rawValue) I/O error, or \
+        another process works on the job; \(ExitStatus.interrupted.rawValue) stopped by a signal, checkpoint
+          written, run again to go on; \(ExitStatus.superseded.rawValue) a newer worker has taken the job over; \
+        \(ExitStatus.badSettings.rawValue) bad settings.
         """
 
     /// Parses, runs, and turns errors into the exit codes that scripts and the daemon rely on.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Daemon
 import Foundation
 import Imaging
-import Restoration
+import Jobs
 
 /// The flags that say how large an input may be; each is also a variable of the environment (`DKP_LIMITS_SIDE` and so
 /// on), which a flag beats. The daemon's settings have the same names and bounds.

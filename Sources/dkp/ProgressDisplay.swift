@@ -1,5 +1,6 @@
 import Failures
 import Foundation
+import Jobs
 import Restoration
 
 /// Shows a worker's progress: one live line on a terminal, plain lines every few seconds elsewhere.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Failures
 import Foundation
+import Jobs
 import Restoration
 
 struct RestoreCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CParallel
 import Imaging
+import Jobs
 import Restoration
 
 struct SampleCommand: ParsableCommand {

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Daemon
 import Foundation
-import Restoration
+import Jobs
+import KernelFamilies
 
 /// The flags that set a job's settings. Their values are checked where all settings are, whatever they come from.
 struct SettingsOptions: ParsableArguments {

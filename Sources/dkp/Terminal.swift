@@ -1,6 +1,5 @@
 import Failures
 import Foundation
-import Restoration
 
 /// Prints text for people to standard output. It stands in front of Swift's own `print` in the whole program, so that
 /// whatever names, logs and files bring along reaches a terminal escaped.

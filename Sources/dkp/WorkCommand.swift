@@ -1,5 +1,6 @@
 import ArgumentParser
 import Failures
+import Jobs
 import Restoration
 
 struct WorkCommand: ParsableCommand {

@@ -3,8 +3,8 @@ import Daemon
 import Failures
 import Foundation
 import Glibc
+import Jobs
 import Logging
-import Restoration
 import SystemPackage
 
 /// `dkpd`: command line and wiring only.

@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import Restoration
 import TestSupport
 import Testing

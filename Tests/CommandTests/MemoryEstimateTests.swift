@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import Tensors
 import TestSupport

@@ -30,7 +30,7 @@ import Testing
             #expect(chmod("\(directory)/x.png", 0) == 0)
             let run = try Program.withoutPrivileges(arguments, in: directory)
             #expect(run.status == 66, "\(run.errors)")
-            #expect(run.errors.contains("x.png: cannot be") && run.errors.contains("check"), "\(run.errors)")
+            #expect(run.errors.contains("x.png: cannot read") && run.errors.contains("check"), "\(run.errors)")
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/out"))
         }
     }

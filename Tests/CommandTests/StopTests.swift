@@ -1,6 +1,7 @@
 import Checkpointing
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import Tensors
 import TestSupport

@@ -134,7 +134,7 @@ import Testing
                 let result = last.state.appending("outbox").appending(name)
                 #expect(try text(result.appending("restored.png")) == "slow \(name)")
             }
-            #expect(!last.log.contains("hindered"), "\(last.log)")
+            #expect(!last.log.contains("postponed"), "\(last.log)")
             #expect(try await last.stop().status == 0)
         }
     }
@@ -233,10 +233,10 @@ import Testing
             #expect(socket.receive().contains("STATUS=idle\n"))
             #expect(socket.receive().components(separatedBy: "STATUS=idle").count == 2, "said again without need")
             #expect(try await daemon.stop().status == 0)
-            let farewell = try #require(socket.receive().components(separatedBy: "STOPPING=1\n").dropFirst().first)
-            #expect(farewell.contains("EXTEND_TIMEOUT_USEC=10000000\n"))
+            let stopping = try #require(socket.receive().components(separatedBy: "STOPPING=1\n").dropFirst().first)
+            #expect(stopping.contains("EXTEND_TIMEOUT_USEC=10000000\n"))
             // The watchdog, set to less than that, waits as long: no loop answers it any more.
-            #expect(farewell.contains("WATCHDOG_USEC=10000000\n"))
+            #expect(stopping.contains("WATCHDOG_USEC=10000000\n"))
         }
     }
 

@@ -1,8 +1,9 @@
 import Daemon
 import Failures
 import Foundation
+import Jobs
+import KernelFamilies
 import Logging
-import Restoration
 import SystemPackage
 import TestSupport
 import Testing

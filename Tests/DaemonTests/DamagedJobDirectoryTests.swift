@@ -1,6 +1,7 @@
 import Daemon
 import Files
 import Foundation
+import Jobs
 import Restoration
 import SystemPackage
 import TestSupport

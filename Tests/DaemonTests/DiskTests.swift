@@ -127,7 +127,7 @@ struct `With a disk of its own, the daemon` {
             try disk.fill(leaving: 256 << 10)
             try drop("large", daemon.state.appending("inbox").appending("cat.png"))
             try await wait(for: "four tries: \(daemon.log)") {
-                daemon.log.components(separatedBy: "worker hindered").count > 4
+                daemon.log.components(separatedBy: "work postponed").count > 4
             }
             #expect(daemon.list("rejected") == [] && daemon.list("outbox") == [])
             try disk.empty()

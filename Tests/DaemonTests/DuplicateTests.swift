@@ -1,7 +1,7 @@
 import Daemon
 import Files
 import Foundation
-import Restoration
+import Jobs
 import SystemPackage
 import TestSupport
 import Testing
@@ -9,7 +9,7 @@ import Testing
 @Suite struct `Duplicates` {
     let ids = ["20260804-153012-345", "20260804-153012-346", "20260804-153012-347"].compactMap { JobID($0) }
 
-    @Test func `of a finished result are put into rejected with its name, if that is wished`() throws {
+    @Test func `of a finished result are put into rejected with its name, if that is asked for`() throws {
         try withOutbox(.skip) { folder, claim in
             try publish(folder, claim, "cat.png", ids[0])
             try drop("image", folder.inbox.appending("copy of cat.png"))

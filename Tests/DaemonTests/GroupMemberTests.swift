@@ -3,7 +3,7 @@ import Failures
 import Files
 import Foundation
 import Glibc
-import Restoration
+import Jobs
 import SystemPackage
 import TestSupport
 import Testing

@@ -139,11 +139,11 @@ import Testing
         try await withTemporaryDirectory { path in
             let inbox = FilePath(path).appending("inbox")
             try LocalFileSystem().makeDirectory(inbox)
-            let bell = Bell()
-            let watcher = try InboxWatcher(inbox, bell: bell)
+            let wakeup = Wakeup()
+            let watcher = try InboxWatcher(inbox, wakeup: wakeup)
             var news = InboxWatcher.News()
             func hear(until isHeard: (InboxWatcher.News) -> Bool) async {
-                for await _ in bell.rings {
+                for await _ in wakeup.wakeups {
                     let more = watcher.takeNews()
                     news.items.formUnion(more.items)
                     news.isIncomplete = news.isIncomplete || more.isIncomplete
@@ -165,8 +165,8 @@ import Testing
         try withTemporaryDirectory { path in
             let inbox = FilePath(path).appending("inbox")
             try LocalFileSystem().makeDirectory(inbox)
-            let bell = Bell()
-            let watcher = try InboxWatcher(inbox, bell: bell)
+            let wakeup = Wakeup()
+            let watcher = try InboxWatcher(inbox, wakeup: wakeup)
             func open(_ name: String) throws -> FileDescriptor {
                 try FileDescriptor.open(
                     inbox.appending(name), .writeOnly, options: .create, permissions: [.ownerReadWrite])

@@ -229,11 +229,11 @@ import Testing
 
     @Test func `do not blame the job for what lies outside it`() {
         let failure = FailureReport("no_space", "wait")
-        #expect(WorkerVerdict(.exited(74), failure: failure, message: nil) == .hindered("wait"))
+        #expect(WorkerVerdict(.exited(74), failure: failure, message: nil) == .postponed("wait"))
         let checkpoint = FailureReport("checkpoint_no_space", "wait")
-        #expect(WorkerVerdict(.exited(74), failure: checkpoint, message: nil) == .hindered("wait"))
-        #expect(WorkerVerdict(.exited(77), failure: nil, message: "superseded") == .hindered("superseded"))
-        #expect(WorkerVerdict(.exited(74), failure: nil, message: "busy") == .hindered("busy"))
+        #expect(WorkerVerdict(.exited(74), failure: checkpoint, message: nil) == .postponed("wait"))
+        #expect(WorkerVerdict(.exited(77), failure: nil, message: "superseded") == .postponed("superseded"))
+        #expect(WorkerVerdict(.exited(74), failure: nil, message: "busy") == .postponed("busy"))
         let broken = FailureReport("input_output", "bad sector")
         #expect(WorkerVerdict(.exited(74), failure: broken, message: nil) == .failed("exit status 74: bad sector"))
     }

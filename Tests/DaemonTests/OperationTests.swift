@@ -4,26 +4,26 @@ import Testing
 
 @Suite struct `The watchdog` {
     @Test func `gives a sign of life only when every loop has turned since the last one`() {
-        let pulses = [Pulse(), Pulse()]
-        let watchdog = Watchdog(ServiceManager(logger: Logger(label: "test")), pulses: pulses)
+        let heartbeats = [Heartbeat(), Heartbeat()]
+        let watchdog = Watchdog(ServiceManager(logger: Logger(label: "test")), heartbeats: heartbeats)
         #expect(!watchdog.look(), "no loop has turned yet")
-        pulses[0].beat()
+        heartbeats[0].beat()
         #expect(!watchdog.look(), "the other loop is stuck")
-        pulses[1].beat()
+        heartbeats[1].beat()
         #expect(watchdog.look())
         #expect(!watchdog.look(), "neither has turned since")
-        for pulse in pulses { pulse.beat() }
+        for heartbeat in heartbeats { heartbeat.beat() }
         #expect(watchdog.look())
     }
 
     @Test func `wakes the loops, so that an idle one can answer`() async {
-        let (pulse, bell) = (Pulse(), Bell())
-        let watchdog = Watchdog(ServiceManager(logger: Logger(label: "test")), pulses: [pulse])
-        pulse.wakes(by: bell)
-        var rings = bell.rings.makeAsyncIterator()
+        let (heartbeat, wakeup) = (Heartbeat(), Wakeup())
+        let watchdog = Watchdog(ServiceManager(logger: Logger(label: "test")), heartbeats: [heartbeat])
+        heartbeat.wakes(by: wakeup)
+        var wakeups = wakeup.wakeups.makeAsyncIterator()
         for _ in 0..<3 {
-            #expect(await rings.next() != nil)
-            pulse.beat()
+            #expect(await wakeups.next() != nil)
+            heartbeat.beat()
             #expect(watchdog.look())
         }
     }

@@ -3,7 +3,6 @@ import Failures
 import Files
 import Foundation
 import Glibc
-import Restoration
 import SystemPackage
 import TestSupport
 import Testing
@@ -231,7 +230,7 @@ import Testing
         }
     }
 
-    @Test func `a wish to cancel outlives a daemon that was killed before it could follow it`() async throws {
+    @Test func `a request to cancel outlives a daemon that was killed before it could follow it`() async throws {
         try await withTemporaryDirectory { path in
             let root = FilePath(path)
             let folder = StateFolder(root.appending("state"))

@@ -2,7 +2,7 @@ import Daemon
 import Files
 import Foundation
 import Glibc
-import Restoration
+import Jobs
 import SystemPackage
 import TestSupport
 import Testing

@@ -2,8 +2,8 @@ import Daemon
 import Files
 import Foundation
 import Glibc
+import Jobs
 import Logging
-import Restoration
 import SystemPackage
 import TestSupport
 import Testing
@@ -149,12 +149,12 @@ import Testing
         try await withTemporaryDirectory { path in
             let inbox = FilePath(path).appending("inbox")
             try LocalFileSystem().makeDirectory(inbox)
-            let bell = Bell()
-            let watcher = try InboxWatcher(inbox, bell: bell)
+            let wakeup = Wakeup()
+            let watcher = try InboxWatcher(inbox, wakeup: wakeup)
             var news = InboxWatcher.News()
             func hear(until isHeard: (InboxWatcher.News) -> Bool) async {
                 news = .init()
-                for await _ in bell.rings {
+                for await _ in wakeup.wakeups {
                     let more = watcher.takeNews()
                     news.items.formUnion(more.items)
                     news.isIncomplete = news.isIncomplete || more.isIncomplete

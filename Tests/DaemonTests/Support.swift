@@ -2,8 +2,8 @@ import Daemon
 import Files
 import Foundation
 import Glibc
+import Jobs
 import Logging
-import Restoration
 import Synchronization
 import SystemPackage
 import TestSupport

@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import KernelFamilies
 import KernelPrior
 import Tensors
 import TestSupport

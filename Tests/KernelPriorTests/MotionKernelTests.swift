@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 import KernelPrior
 import Tensors
 import TestSupport

@@ -1,6 +1,7 @@
 import Checkpointing
 import Degradation
 import Foundation
+import KernelFamilies
 import KernelPrior
 import Tensors
 import Testing

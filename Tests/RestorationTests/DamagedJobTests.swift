@@ -2,6 +2,7 @@ import Checkpointing
 import Failures
 import Files
 import Foundation
+import Jobs
 import Restoration
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ import Failures
 import Files
 import HDF5
 import Imaging
+import Jobs
 import KernelPrior
 import Restoration
 import Testing

@@ -3,6 +3,7 @@ import Failures
 import Files
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import SystemPackage
 import TestSupport

@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Failures
 import Files
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import TestSupport
 import Testing

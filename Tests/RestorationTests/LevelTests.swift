@@ -1,5 +1,7 @@
 import Degradation
 import Foundation
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

@@ -1,5 +1,6 @@
 import Failures
 import Foundation
+import Jobs
 import Restoration
 import TestSupport
 import Testing

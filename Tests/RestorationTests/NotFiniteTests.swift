@@ -3,6 +3,8 @@ import Diffusion
 import Failures
 import Foundation
 import Imaging
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

@@ -3,6 +3,8 @@ import Degradation
 import Diffusion
 import Foundation
 import Imaging
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

@@ -1,6 +1,7 @@
 import Checkpointing
 import Failures
 import Foundation
+import Jobs
 import Restoration
 import TestSupport
 import Testing

@@ -1,6 +1,8 @@
 import Checkpointing
 import Foundation
 import Imaging
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

@@ -1,5 +1,7 @@
 import Failures
 import Foundation
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

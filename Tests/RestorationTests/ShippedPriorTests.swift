@@ -2,6 +2,7 @@ import Diffusion
 import Failures
 import Foundation
 import Imaging
+import Jobs
 import Restoration
 import TestSupport
 import Tensors

@@ -1,4 +1,6 @@
 import Imaging
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Restoration
 import Tensors

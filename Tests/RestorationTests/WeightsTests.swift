@@ -4,6 +4,7 @@ import Failures
 import Foundation
 import HDF5
 import Imaging
+import Jobs
 import Restoration
 import Tensors
 import TestSupport

@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import HDF5
 import Imaging
+import Jobs
 import Restoration
 import Tensors
 import TestSupport

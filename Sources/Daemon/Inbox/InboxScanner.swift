@@ -4,7 +4,6 @@ import Files
 import Foundation
 import Glibc
 import Logging
-import Restoration
 import SystemPackage
 
 /// Looks into the inbox and its sub-folders and says which files are complete; opens nothing but regular files, and says
@@ -96,7 +95,7 @@ package struct InboxScanner {
     }
 
     /// Says once why a file is left where it is.
-    package mutating func leaveAlone(_ item: InboxItem, _ reason: String) {
+    package mutating func ignore(_ item: InboxItem, _ reason: String) {
         guard told.updateValue(reason, forKey: item) != reason else { return }
         logger.warning(
             "left alone in the inbox",
@@ -140,11 +139,11 @@ package struct InboxScanner {
                     look.isWaiting = true
                 }
             case .directory where item.folder == nil: look.folders.insert(item.name)
-            case .directory: leaveAlone(item, "it is a folder within a folder; only the inbox's own are looked into")
-            default: leaveAlone(item, "it is a \(status.kind.rawValue), not a file")
+            case .directory: ignore(item, "it is a folder within a folder; only the inbox's own are looked into")
+            default: ignore(item, "it is a \(status.kind.rawValue), not a file")
             }
         } catch {
-            leaveAlone(item, "\(error.relocated(from: directory, to: place(of: item)))")
+            ignore(item, "\(error.relocated(from: directory, to: place(of: item)))")
         }
     }
 
@@ -165,7 +164,7 @@ package struct InboxScanner {
                     for name in work { examine(InboxItem(name, in: folder), in: held.path, &look) }
                 } else {
                     let place = inbox.appending(folder).readable
-                    leaveAlone(
+                    ignore(
                         InboxItem(folder),
                         "nothing can be taken out of the folder; chmod g+w '\(place)' lets the daemon do it")
                 }
@@ -176,7 +175,7 @@ package struct InboxScanner {
         } catch {
             // It went as it came; if it is there, its name says what is the matter with it.
             if !error.isMissing {
-                leaveAlone(InboxItem(folder), "\(error.relocated(to: inbox.appending(folder)))")
+                ignore(InboxItem(folder), "\(error.relocated(to: inbox.appending(folder)))")
             }
             return [InboxItem(folder)]
         }
@@ -191,7 +190,7 @@ package struct InboxScanner {
             var reason =
                 "it is a folder without a \(ImageSettings.folderFile); put one there: an empty one asks for the defaults"
             if case .unclear(let sentence) = choice { reason = sentence }
-            leaveAlone(InboxItem(folder), reason)
+            ignore(InboxItem(folder), reason)
             return false
         }
         let item = InboxItem(name, in: folder)
@@ -250,7 +249,7 @@ package struct InboxScanner {
         for item in items where InboxRules.kind(of: item.name) == .settings && told[item] == nil {
             if SideFile.folderNames.contains(item.name) {
                 if item.folder == nil {
-                    leaveAlone(
+                    ignore(
                         item,
                         "it has no effect here: it is for a sub-folder; settings for all images stand in the daemon's own file"
                     )
@@ -261,7 +260,7 @@ package struct InboxScanner {
                 let status = (try? files.status(directory.appending(item.name))) ?? nil, status.changed > time,
                 rules.hasSettled(item, status, for: settleTime, now: look.now)
             else { continue }
-            leaveAlone(
+            ignore(
                 item,
                 "it came after its image was taken, which goes by other settings; it holds for the next of that name")
         }

@@ -12,7 +12,7 @@ struct InboxService: Service {
     let maker: any JobMaker
     let queue: JobQueue
     let live: LiveSettings
-    let pulse: Pulse
+    let heartbeat: Heartbeat
     let logger: Logger
     /// Called once the inbox is watched.
     let onReady: @Sendable () -> Void
@@ -26,22 +26,22 @@ struct InboxService: Service {
     private var settings: DaemonSettings { live.current }
 
     func run() async throws {
-        let bell = Bell()
+        let wakeup = Wakeup()
         var state = State(
             scanner: InboxScanner(folder.inbox, files: files, settleTime: settings.settleTime, logger: logger),
             identifiers: JobIDGenerator(after: await queue.identifiers))
-        try watch(&state, bell)
+        try watch(&state, wakeup)
         onReady()
-        pulse.wakes(by: bell)
-        for await _ in bell.rings.cancelOnGracefulShutdown() {
-            pulse.beat()
+        heartbeat.wakes(by: wakeup)
+        for await _ in wakeup.wakeups.cancelOnGracefulShutdown() {
+            heartbeat.beat()
             do {
-                try await look(&state, bell)
+                try await look(&state, wakeup)
             } catch {
                 logger.error("the inbox cannot be read now", metadata: ["reason": "\(error)"])
                 state.nextScan = Self.clock.now + settings.rescanInterval
             }
-            bell.ring(after: max(.milliseconds(10), state.nextScan - Self.clock.now))
+            wakeup.wake(after: max(.milliseconds(10), state.nextScan - Self.clock.now))
         }
     }
 
@@ -61,17 +61,17 @@ struct InboxService: Service {
         var isWithoutFolderEvents = false
     }
 
-    private func look(_ state: inout State, _ bell: Bell) async throws {
+    private func look(_ state: inout State, _ wakeup: Wakeup) async throws {
         let news = state.watcher?.takeNews() ?? .init(isIncomplete: true)
         let now = Self.clock.now
         let finding: InboxScanner.Finding
         state.scanner.settleTime = settings.settleTime
         if news.isIncomplete || now >= state.nextScan {
-            try watch(&state, bell)
+            try watch(&state, wakeup)
             await finishClaims(&state)
             finding = try state.scanner.scan(closed: news.items, writing: news.writing, now: now)
             state.nextScan = now + (finding.isWaiting ? settings.settleTime : settings.rescanInterval)
-            watchFolders(&state, bell)
+            watchFolders(&state, wakeup)
         } else {
             finding = try state.scanner.look(at: news.items, closed: news.items, writing: news.writing, now: now)
             if finding.isWaiting { state.nextScan = min(state.nextScan, now + settings.settleTime) }
@@ -81,7 +81,7 @@ struct InboxService: Service {
         state.backlog += new
         if new.count > Self.batch { logger.notice("many images found", metadata: ["count": "\(new.count)"]) }
         await claimSome(&state)
-        if !state.backlog.isEmpty { bell.ring() }
+        if !state.backlog.isEmpty { wakeup.wake() }
     }
 
     /// Claims the first files of the backlog. News is heard before the next ones are.
@@ -105,7 +105,7 @@ struct InboxService: Service {
         for (claim, result) in zip(
             claims,
             await lanes.map(claims) { claim in
-                defer { pulse.beat() }
+                defer { heartbeat.beat() }
                 return Result { try take(claim.item, claim.id) }
             })
         {
@@ -117,7 +117,7 @@ struct InboxService: Service {
             } catch {
                 // The claim's number is another each time; the reason is told once.
                 let reason = "\(error)".replacing(claim.id.description, with: "ID")
-                state.scanner.leaveAlone(claim.item, "it cannot be claimed now: \(reason)")
+                state.scanner.ignore(claim.item, "it cannot be claimed now: \(reason)")
                 state.hasUnfinishedClaims = true
             }
         }
@@ -134,11 +134,11 @@ struct InboxService: Service {
 
     /// Watches the sub-folders that there are now. A new one may have been filled before it was watched: it is listed
     /// once more.
-    private func watchFolders(_ state: inout State, _ bell: Bell) {
+    private func watchFolders(_ state: inout State, _ wakeup: Wakeup) {
         guard let (hasNew, failure) = state.watcher?.watch(folders: state.scanner.folders) else { return }
         if hasNew {
             state.nextScan = Self.clock.now
-            bell.ring()
+            wakeup.wake()
         }
         if let failure, !state.isWithoutFolderEvents {
             logger.warning(
@@ -149,7 +149,7 @@ struct InboxService: Service {
     }
 
     /// Watches the inbox, and makes it anew if someone has removed it.
-    private func watch(_ state: inout State, _ bell: Bell) throws {
+    private func watch(_ state: inout State, _ wakeup: Wakeup) throws {
         let status = try files.status(folder.inbox)
         if state.watcher != nil, let status, status.inode == state.watched?.inode,
             status.device == state.watched?.device
@@ -162,7 +162,7 @@ struct InboxService: Service {
         if status == nil { try files.makeDirectory(folder.inbox) }
         state.watcher = nil
         do throws(DaemonError) {
-            state.watcher = try InboxWatcher(folder.inbox, bell: bell)
+            state.watcher = try InboxWatcher(folder.inbox, wakeup: wakeup)
             state.isWithoutEvents = false
         } catch {
             // It can be lived with: the listings find everything, only later.

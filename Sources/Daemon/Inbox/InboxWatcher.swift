@@ -35,7 +35,7 @@ package final class InboxWatcher: Sendable {
     }
 
     private let state = Mutex(State())
-    private let bell: Bell
+    private let wakeup: Wakeup
     private let directory: FilePath
     private let descriptor: CInt
     private let root: CInt
@@ -51,8 +51,8 @@ package final class InboxWatcher: Sendable {
     private static let mask = arrivals | departures | IN_CREATE | IN_MODIFY | ends
 
     /// Watches `directory` from now on: what is dropped after this returns is reported.
-    /// - Parameter bell: rung when there is news.
-    package init(_ directory: FilePath, bell: Bell) throws(DaemonError) {
+    /// - Parameter wakeup: woken when there is news.
+    package init(_ directory: FilePath, wakeup: Wakeup) throws(DaemonError) {
         let descriptor = inotify_init1(CInt(IN_NONBLOCK) | CInt(IN_CLOEXEC))
         guard descriptor >= 0 else { throw Self.failure(.last("watch (inotify_init1)", directory)) }
         root = directory.withPlatformString { inotify_add_watch(descriptor, $0, UInt32(bitPattern: Self.mask)) }
@@ -61,7 +61,7 @@ package final class InboxWatcher: Sendable {
             close(descriptor)
             throw Self.failure(error)
         }
-        self.bell = bell
+        self.wakeup = wakeup
         self.directory = directory
         self.descriptor = descriptor
         do {
@@ -98,7 +98,7 @@ package final class InboxWatcher: Sendable {
             receive(&state)
             return (state.writing, state.hasNews)
         }
-        if hasNews { bell.ring() }
+        if hasNews { wakeup.wake() }
         return writing
     }
 
@@ -170,7 +170,7 @@ package final class InboxWatcher: Sendable {
             receive(&state)
             return state.hasNews
         }
-        if hasNews { bell.ring() }
+        if hasNews { wakeup.wake() }
     }
 
     private func receive(_ state: inout State) {

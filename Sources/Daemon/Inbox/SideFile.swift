@@ -1,7 +1,6 @@
 import Failures
 import Files
 import Glibc
-import Restoration
 import SystemPackage
 
 /// The file with one image's own settings, which lies beside it: what names it may have, and which one is meant.

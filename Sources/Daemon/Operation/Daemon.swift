@@ -2,7 +2,6 @@ import Files
 import Foundation
 import Glibc
 import Logging
-import Restoration
 import ServiceLifecycle
 import SystemPackage
 import UnixSignals
@@ -45,17 +44,17 @@ public struct Daemon: Sendable {
             into: queue)
 
         let manager = ServiceManager(logger: logger)
-        let (schedulerPulse, inboxPulse) = (Pulse(), Pulse())
+        let (schedulerHeartbeat, inboxHeartbeat) = (Heartbeat(), Heartbeat())
         let scheduler = Scheduler(
             folder: folder, files: files, publication: publication,
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
                 limits: .init(memory: settings.memoryLimit, niceness: settings.niceness),
                 inputLimits: { live.current.inputLimits }),
-            queue: queue, live: live, manager: manager, pulse: schedulerPulse,
+            queue: queue, live: live, manager: manager, heartbeat: schedulerHeartbeat,
             logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live, pulse: inboxPulse,
+            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live, heartbeat: inboxHeartbeat,
             logger: logger,
             onReady: {
                 manager.ready()
@@ -74,7 +73,7 @@ public struct Daemon: Sendable {
                         service: inbox, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "inbox"),
                     .init(
-                        service: Watchdog(manager, pulses: [schedulerPulse, inboxPulse]), serviceName: "watchdog"),
+                        service: Watchdog(manager, heartbeats: [schedulerHeartbeat, inboxHeartbeat]), serviceName: "watchdog"),
                     .init(
                         service: reloader, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore,
                         serviceName: "settings"),
@@ -82,7 +81,7 @@ public struct Daemon: Sendable {
                         service: StateKeeper(folder: folder, lock: lock, files: files, logger: logger),
                         successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup,
                         serviceName: "state"),
-                    .init(service: Farewell(manager: manager), serviceName: "farewell"),
+                    .init(service: StoppingNotice(manager: manager), serviceName: "stopping notice"),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -135,7 +134,7 @@ public struct Daemon: Sendable {
 }
 
 /// Tells the service manager that the end has begun. Started last, so it is the first to hear of it.
-private struct Farewell: Service {
+private struct StoppingNotice: Service {
     let manager: ServiceManager
 
     func run() async throws {

@@ -1,7 +1,6 @@
 import Failures
 import Glibc
 import Logging
-import Restoration
 
 /// Where the daemon's log goes.
 public enum DaemonLog {

@@ -1,6 +1,5 @@
 import Failures
 import Logging
-import Restoration
 
 /// Log events as people read them.
 enum LogLine {

@@ -2,7 +2,6 @@ import CSystemd
 import Failures
 import Glibc
 import Logging
-import Restoration
 import Synchronization
 
 /// Tells the service manager (systemd) how the daemon is; silent where there is none.

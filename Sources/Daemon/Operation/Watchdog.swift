@@ -7,12 +7,12 @@ import ServiceLifecycle
 /// it anew.
 package struct Watchdog: Service {
     private let manager: ServiceManager
-    private let pulses: [Pulse]
+    private let heartbeats: [Heartbeat]
 
-    /// - Parameter pulses: those of the loops that must turn.
-    package init(_ manager: ServiceManager, pulses: [Pulse]) {
+    /// - Parameter heartbeats: those of the loops that must turn.
+    package init(_ manager: ServiceManager, heartbeats: [Heartbeat]) {
         self.manager = manager
-        self.pulses = pulses
+        self.heartbeats = heartbeats
     }
 
     package func run() async throws {
@@ -28,8 +28,8 @@ package struct Watchdog: Service {
 
     /// Whether every loop has turned since the last look that found so; if it has, each is asked for its next turn.
     package func look() -> Bool {
-        guard pulses.allSatisfy(\.hasBeaten) else { return false }
-        for pulse in pulses { pulse.ask() }
+        guard heartbeats.allSatisfy(\.hasBeaten) else { return false }
+        for heartbeat in heartbeats { heartbeat.ask() }
         return true
     }
 }

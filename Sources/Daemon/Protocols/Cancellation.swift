@@ -2,7 +2,7 @@ import Failures
 import Files
 import Foundation
 import Glibc
-import Restoration
+import Jobs
 import SystemPackage
 
 /// The request that a job be given up: a file in the folder of requests, named after the job, which holds through any

@@ -1,6 +1,6 @@
 import Failures
 import Files
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Names in a claim's directory besides those that a job's has too.

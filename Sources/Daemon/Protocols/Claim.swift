@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Takes files out of the inbox.

@@ -1,5 +1,5 @@
 import Files
-import Imaging
+import ImageFormats
 import Subprocess
 import SystemPackage
 

@@ -1,4 +1,4 @@
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Makes a job of a claimed file. The one seam between the claim protocol and what a job is.

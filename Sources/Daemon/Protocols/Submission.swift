@@ -2,7 +2,7 @@ import Failures
 import Files
 import Foundation
 import Glibc
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Puts images into the inbox from outside the daemon, so that it meets each one whole, and its settings before it.

@@ -1,6 +1,6 @@
 import Foundation
+import Jobs
 import Logging
-import Restoration
 import SystemPackage
 
 /// The daemon's settings, every one in its range. `Config/dkpd.yaml` explains each.

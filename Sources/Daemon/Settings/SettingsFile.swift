@@ -1,5 +1,5 @@
 import Files
-import Restoration
+import Jobs
 import SystemPackage
 import YAML
 

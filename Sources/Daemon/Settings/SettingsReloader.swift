@@ -24,17 +24,17 @@ struct SettingsReloader: Service {
     /// Watches the folder of the file, as a file that is replaced has a new one in its place.
     private func followFile() async {
         guard let file = sources.file, let name = file.lastComponent else { return }
-        let bell = Bell()
+        let wakeup = Wakeup()
         let watcher: InboxWatcher
         do {
-            watcher = try InboxWatcher(file.removingLastComponent(), bell: bell)
+            watcher = try InboxWatcher(file.removingLastComponent(), wakeup: wakeup)
         } catch {
             logger.warning(
                 "changes of the settings file will not be noticed; send SIGHUP after one",
                 metadata: ["reason": "\(error)"])
             return
         }
-        for await _ in bell.rings.cancelOnGracefulShutdown() {
+        for await _ in wakeup.wakeups.cancelOnGracefulShutdown() {
             let news = watcher.takeNews()
             if news.isIncomplete || news.items.contains(InboxItem(name)) { reload() }
         }

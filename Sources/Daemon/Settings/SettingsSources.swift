@@ -1,5 +1,5 @@
 import Configuration
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Where the daemon's settings come from: a flag beats the environment, the environment beats the file, the file beats

@@ -1,6 +1,5 @@
 import Files
 import Foundation
-import Restoration
 import SystemPackage
 
 /// How the daemon as a whole stands, for whoever lists the folders: `status.json` in the state folder.

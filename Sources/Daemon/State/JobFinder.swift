@@ -1,7 +1,7 @@
 import Failures
 import Files
 import Foundation
-import Restoration
+import Jobs
 import SystemPackage
 
 /// A job, wherever it now is, as a person may call it.

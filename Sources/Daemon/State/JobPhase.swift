@@ -1,5 +1,5 @@
 import Files
-import Restoration
+import Jobs
 import SystemPackage
 
 /// Where a job stands, read off the files in its directory and nothing else. This is what makes publishing happen

@@ -1,5 +1,4 @@
 import Failures
-import Restoration
 import SystemPackage
 
 /// Names of results, made from names that strangers gave: readable, and safe as one path component.

@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Restoration
+import Jobs
 import SystemPackage
 
 /// What the daemon needs to know of a result, read from its `report.json`: the few entries that all versions of that file
@@ -26,7 +26,7 @@ struct ResultSummary: Decodable {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         guard let summary = try? decoder.decode(ResultSummary.self, from: Data(bytes)),
-            summary.format == Report.formatName
+            summary.format == Software.reportFormat
         else { return nil }
         return summary
     }

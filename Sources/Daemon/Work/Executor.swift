@@ -72,7 +72,7 @@ package protocol Executor: Sendable {
     var keepsEarlierRuns: Bool { get }
 
     /// Starts a worker.
-    /// - Throws: if it cannot be started; ``DaemonError``, ``FileError`` or `FileError`.
+    /// - Throws: if it cannot be started; ``DaemonError`` or `FileError`.
     func start(_ run: WorkerRun) async throws
 
     /// Where a run stands.

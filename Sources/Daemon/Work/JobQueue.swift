@@ -1,7 +1,7 @@
 /// The jobs in progress, shared by the inbox, which adds, and the scheduler, which takes.
 package actor JobQueue {
     /// Rung when there may be something to take.
-    package nonisolated let bell = Bell()
+    package nonisolated let wakeup = Wakeup()
 
     private var table = JobTable()
     /// Why no job is to be begun.
@@ -54,13 +54,13 @@ package actor JobQueue {
     package func submit(_ jobs: [Recovery.Found]) {
         for job in jobs { table.add(job.id, job.ledger, now: .now) }
         settled += jobs.filter { !$0.needsWorker }.map(\.id)
-        bell.ring()
+        wakeup.wake()
     }
 
     /// Notes how many files in the inbox are still to be claimed.
     func note(arriving count: Int) {
         arriving = count
-        bell.ring()
+        wakeup.wake()
     }
 
     /// Takes note of why no job is to be begun; nil where nothing is in the way.
@@ -100,7 +100,7 @@ package actor JobQueue {
     package func note(_ progress: JobTable.Progress?, silence: Duration? = nil, of id: JobID) {
         let before = table.summary
         table.note(progress, silence: silence, of: id)
-        if table.summary != before { bell.ring() }
+        if table.summary != before { wakeup.wake() }
     }
 
     /// Puts a running job back, to be tried again after `delay`.
@@ -109,13 +109,13 @@ package actor JobQueue {
         processors[id] = nil
         let moment = ContinuousClock.now + delay
         table.putBack(id, ledger, pause.map { .paused(moment, reason: $0) } ?? .waiting(moment))
-        bell.ring()
+        wakeup.wake()
     }
 
     /// Removes a job that is done.
     package func remove(_ id: JobID) {
         processors[id] = nil
         table.remove(id)
-        bell.ring()
+        wakeup.wake()
     }
 }

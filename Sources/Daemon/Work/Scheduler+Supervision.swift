@@ -1,13 +1,13 @@
 import Files
 import Foundation
 import Glibc
+import Jobs
 import Logging
-import Restoration
 import SystemPackage
 
 extension Scheduler {
     /// How often a running worker is looked at.
-    static let glance = Duration.seconds(1)
+    static let checkInterval = Duration.seconds(1)
 
     /// How many processors there are for workers.
     var processors: Int { DaemonSettings.processors }
@@ -60,7 +60,7 @@ extension Scheduler {
                 }
                 hasComplained = true
             }
-            do { try await Task.sleep(for: Self.glance) } catch { break }
+            do { try await Task.sleep(for: Self.checkInterval) } catch { break }
         }
         await executor.cancel(run)
         return stall
@@ -70,12 +70,12 @@ extension Scheduler {
         try? JobJSON.decode(JobProgress.self, fromFile: job.appending(JobFiles.progress).string)
     }
 
-    /// How long until there is something to look at that rings no bell: a job's moment, the disk, a cancellation; nil
+    /// How long until there is something to look at that wakes nobody: a job's moment, the disk, a cancellation; nil
     /// with nothing to wait for.
     func nextLook(isPaused: Bool) async -> Duration? {
         if !isPaused, await queue.isEmpty { return nil }
-        guard !isPaused, let delay = await queue.delay, delay > .zero else { return Self.glance }
-        return min(delay, Self.glance)
+        guard !isPaused, let delay = await queue.delay, delay > .zero else { return Self.checkInterval }
+        return min(delay, Self.checkInterval)
     }
 
     /// Tells the log that work is no longer begun, or is again.
@@ -123,7 +123,7 @@ struct CancellationWatch {
             return []
         }
         seen = status
-        nextLook = .now + Scheduler.glance
+        nextLook = .now + Scheduler.checkInterval
         let requested = Cancellation.requested(in: folder, files)
         return requested.isEmpty ? [] : await jobs().filter(requested.contains)
     }

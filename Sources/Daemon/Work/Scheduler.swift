@@ -2,8 +2,8 @@ import Failures
 import Files
 import Foundation
 import Glibc
+import Jobs
 import Logging
-import Restoration
 import ServiceLifecycle
 import SystemPackage
 
@@ -17,20 +17,20 @@ struct Scheduler: Service {
     let queue: JobQueue
     let live: LiveSettings
     let manager: ServiceManager
-    let pulse: Pulse
+    let heartbeat: Heartbeat
     let logger: Logger
 
     /// The settings in force now.
     var settings: DaemonSettings { live.current }
 
     func run() async throws {
-        pulse.wakes(by: queue.bell)
+        heartbeat.wakes(by: queue.wakeup)
         await withDiscardingTaskGroup { group in
             group.addTask { await removeOldResults() }
             var guardian = DiskGuard()
             var cancellations = CancellationWatch(folder)
-            for await _ in queue.bell.rings.cancelOnGracefulShutdown() {
-                pulse.beat()
+            for await _ in queue.wakeup.wakeups.cancelOnGracefulShutdown() {
+                heartbeat.beat()
                 let obstacle = guardian.update(
                     free: DiskGuard.freeSpace(at: folder.jobs), floor: settings.freeSpaceFloor)
                 await tell(obstacle)
@@ -46,7 +46,7 @@ struct Scheduler: Service {
                     if let job = await queue.take(id) { group.addTask { await work(on: job.id, job.ledger) } }
                 }
                 await report(guardian.isPaused ? "paused" : "running", obstacle)
-                if let delay = await nextLook(isPaused: guardian.isPaused) { queue.bell.ring(after: delay) }
+                if let delay = await nextLook(isPaused: guardian.isPaused) { queue.wakeup.wake(after: delay) }
             }
             await report("stopping", nil)
             group.cancelAll()
@@ -169,9 +169,9 @@ struct Scheduler: Service {
         case .stopped:
             logger.info("worker stopped, checkpoint written", metadata: metadata)
             return .again(after: min(.seconds(1), settings.retryDelay))
-        case .hindered(let reason):
+        case .postponed(let reason):
             logger.warning(
-                "worker hindered, will try again", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+                "work postponed, will try again", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
             return .again(after: settings.retryDelay, pause: reason)
         case .failed(let reason):
             if Task.isCancelled {

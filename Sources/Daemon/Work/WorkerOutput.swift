@@ -1,7 +1,7 @@
 import CLinux
 import Files
 import Glibc
-import Restoration
+import Jobs
 import Synchronization
 import SystemPackage
 
@@ -52,7 +52,7 @@ final class WorkerOutput: Sendable {
 
     /// Opens a job's log for what a worker will print.
     /// - Returns: the log's writer, and the worker's end of the pipe, which is the caller's to close.
-    /// - Throws: `FileError` of the log, ``FileError`` of the pipe.
+    /// - Throws: `FileError` of the log or of the pipe.
     static func open(_ log: FilePath) throws -> (output: WorkerOutput, end: FileDescriptor) {
         let bounded = try BoundedLog(appendingTo: log.string)
         var ends: [CInt] = [-1, -1]

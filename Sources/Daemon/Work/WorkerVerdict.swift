@@ -9,7 +9,7 @@ package enum WorkerVerdict: Sendable, Equatable {
     /// It was asked to stop and has written its checkpoint: go on later.
     case stopped
     /// Another worker has the job, or the disk is full: nothing is wrong with the job, try again later.
-    case hindered(String)
+    case postponed(String)
     /// It failed in a way that may not come again.
     case failed(String)
 
@@ -42,10 +42,10 @@ package enum WorkerVerdict: Sendable, Equatable {
                 .refused(code: "weights_not_found", message: said ?? "the weights are not there")
             case .interrupted: .stopped
             // "no_space", "checkpoint_no_space".
-            case _ where failure?.code.hasSuffix("no_space") == true: .hindered(said ?? "\(end)")
-            case .superseded: .hindered(said ?? "another worker has taken the job over")
+            case _ where failure?.code.hasSuffix("no_space") == true: .postponed(said ?? "\(end)")
+            case .superseded: .postponed(said ?? "another worker has taken the job over")
             // A worker writes down every failure of its own but that the job was not free; or it could write nothing.
-            case .inputOutput where failure == nil: .hindered(said ?? "\(end)")
+            case .inputOutput where failure == nil: .postponed(said ?? "\(end)")
             default: .failed(said.map { "\(end): \($0)" } ?? "\(end)")
             }
     }

@@ -1,4 +1,5 @@
 import CJPEG
+import ImageFormats
 import Tensors
 
 /// Owns a libjpeg reader; frees it with itself. Must not outlive the bytes it reads.

@@ -1,4 +1,5 @@
 import CPNG
+import ImageFormats
 
 extension ImageMetadata {
     /// Takes in a colour profile (ICC) as JPEG and TIFF files hold it.

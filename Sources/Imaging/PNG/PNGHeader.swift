@@ -1,3 +1,5 @@
+import ImageFormats
+
 /// The first chunk of a PNG file: what can be known of it before anything is decoded.
 struct PNGHeader: Sendable, Equatable {
     /// Pixels in a row, at least 1.
@@ -11,9 +13,8 @@ struct PNGHeader: Sendable, Equatable {
     /// Colour channels once decoded: 1 for gray, 3 for colour and for palettes.
     let channels: Int
 
-    static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     /// The signature, and the chunk IHDR with its length, name, 13 bytes of content and checksum.
-    static let byteCount = 33
+    static let byteCount = ImageHeader.pngHeaderByteCount
 
     /// Parses the first bytes of a file called `name`. Combinations of fields are left to the decoder to judge.
     init(_ bytes: [UInt8], name: String) throws(ImageError) {

@@ -1,4 +1,5 @@
 import CPNG
+import ImageFormats
 import Tensors
 
 /// Owns a libpng reader; frees it with itself. Must not outlive the bytes it reads.

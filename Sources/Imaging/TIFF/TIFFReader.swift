@@ -1,4 +1,5 @@
 import CTIFF
+import ImageFormats
 import Tensors
 
 /// Owns a libtiff reader; frees it with itself. Must not outlive the bytes it reads.

@@ -1,4 +1,5 @@
 import Checkpointing
+import Jobs
 import NeuralNetwork
 import Tensors
 

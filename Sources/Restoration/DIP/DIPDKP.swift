@@ -1,6 +1,8 @@
 import Checkpointing
 import DeepImagePrior
 import Degradation
+import Jobs
+import KernelFamilies
 import KernelPrior
 import NeuralNetwork
 import Tensors

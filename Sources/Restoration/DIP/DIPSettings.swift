@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 
 /// Everything that decides what DIP-DKP computes, beyond the input: the numbers behind a preset.
 ///

@@ -1,3 +1,4 @@
+import Jobs
 import NeuralNetwork
 
 extension RestorationSettings.Precision {

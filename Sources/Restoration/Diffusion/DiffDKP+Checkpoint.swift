@@ -1,6 +1,7 @@
 import Checkpointing
 import Diffusion
 import Foundation
+import Jobs
 import Tensors
 
 extension DiffDKP {

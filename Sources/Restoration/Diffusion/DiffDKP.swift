@@ -1,5 +1,6 @@
 import Degradation
 import Diffusion
+import Jobs
 import KernelPrior
 public import Tensors
 

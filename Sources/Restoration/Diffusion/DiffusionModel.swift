@@ -1,3 +1,5 @@
+import Jobs
+
 public import Diffusion
 
 /// A diffusion model that has been opened: its network, and what its file says of the training.

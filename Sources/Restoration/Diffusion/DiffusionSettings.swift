@@ -1,4 +1,5 @@
 import Diffusion
+import Jobs
 
 /// Everything that decides what Diff-DKP computes, beyond the input and the weights: the numbers behind a preset.
 public struct DiffusionSettings: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import Jobs
 
 /// The root attributes of a checkpoint: whose state it is. See formats: checkpoint.
 struct CheckpointHeader {

@@ -1,5 +1,6 @@
 import CParallel
 import Checkpointing
+import Jobs
 import NeuralNetwork
 
 /// What the last digits of a result depend on besides the job: the same work on two kinds of machine differs by rounding.

@@ -1,5 +1,6 @@
 import Files
 import Imaging
+import Jobs
 
 extension JobDirectory {
     /// The image to restore. Errors call it by the name that its user knows, not by that of the job's copy.

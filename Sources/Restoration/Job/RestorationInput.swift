@@ -1,3 +1,5 @@
+import Jobs
+
 public import Checkpointing
 public import Tensors
 

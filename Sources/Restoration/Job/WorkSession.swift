@@ -2,6 +2,7 @@ import CParallel
 import Checkpointing
 import Foundation
 import Imaging
+import Jobs
 import Tensors
 
 /// One worker's spell of work on a job that it holds.

@@ -2,6 +2,7 @@ import Checkpointing
 import Failures
 import Foundation
 import Imaging
+import Jobs
 
 /// Does the work of one job directory: begins or resumes it, checkpoints by the clock, and writes the result.
 ///

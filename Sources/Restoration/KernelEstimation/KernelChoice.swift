@@ -1,5 +1,6 @@
 import Checkpointing
-public import KernelPrior
+import KernelFamilies
+import KernelPrior
 
 /// How sure the estimate of a kernel is.
 public struct KernelConfidence: Sendable, Codable, Equatable {

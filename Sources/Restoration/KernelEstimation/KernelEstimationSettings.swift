@@ -1,3 +1,4 @@
+import Jobs
 import KernelPrior
 
 /// How the kernel is found beside the image, whatever makes the image.

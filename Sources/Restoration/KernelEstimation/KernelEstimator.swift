@@ -1,4 +1,6 @@
 import Checkpointing
+import Jobs
+import KernelFamilies
 import KernelPrior
 import Tensors
 

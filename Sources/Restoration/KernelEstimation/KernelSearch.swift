@@ -1,4 +1,6 @@
 import Checkpointing
+import Jobs
+import KernelFamilies
 import KernelPrior
 
 /// The sampler that a run uses: one of the two behind the common interface, as a value.

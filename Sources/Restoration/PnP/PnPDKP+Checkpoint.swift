@@ -1,4 +1,6 @@
 public import Checkpointing
+import Jobs
+import KernelFamilies
 import KernelPrior
 public import Tensors
 

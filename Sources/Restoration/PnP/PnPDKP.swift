@@ -1,5 +1,7 @@
 import Degradation
 import Diffusion
+import Jobs
+import KernelFamilies
 import KernelPrior
 public import Tensors
 

@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import KernelPrior
 
 /// Everything that decides what PnP-DKP computes, beyond the input and the weights: the numbers behind a preset.

@@ -1,4 +1,5 @@
 import Checkpointing
+import KernelFamilies
 import KernelPrior
 import Tensors
 

@@ -1,5 +1,6 @@
 import Checkpointing
 import Files
+import Jobs
 public import HDF5
 public import Tensors
 

@@ -1,5 +1,7 @@
 public import Foundation
-public import KernelPrior
+import KernelPrior
+import Jobs
+import KernelFamilies
 import Tensors
 
 /// What `report.json` says about a finished job.
@@ -72,7 +74,7 @@ public struct Report: Sendable, Codable, Equatable {
     }
 
     /// The name of this format.
-    public static let formatName = "dkp-report"
+    public static let formatName = Software.reportFormat
 
     /// The format's name.
     public var format = Report.formatName

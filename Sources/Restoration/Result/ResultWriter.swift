@@ -2,6 +2,7 @@ import Checkpointing
 import Files
 import Foundation
 import Imaging
+import Jobs
 import SystemPackage
 import Tensors
 

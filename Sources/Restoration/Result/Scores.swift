@@ -1,3 +1,5 @@
+import Jobs
+
 public import Imaging
 public import Tensors
 

@@ -1,4 +1,5 @@
 import Degradation
+import Jobs
 public import Tensors
 
 extension RestorationSettings {

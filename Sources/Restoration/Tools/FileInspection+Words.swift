@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 
 extension FileInspection {
     /// The inspection as JSON.

@@ -1,6 +1,8 @@
 import Degradation
+import Jobs
+import KernelFamilies
 public import Imaging
-public import KernelPrior
+import KernelPrior
 public import Tensors
 
 /// Makes a low-resolution image of a high-resolution one by the forward model, equation (1): for experiments and

@@ -2,7 +2,6 @@ import ArgumentParser
 import Daemon
 import Files
 import Foundation
-import Restoration
 import SystemPackage
 
 struct CancelCommand: ParsableCommand {

@@ -3,7 +3,7 @@ import Daemon
 import Failures
 import Files
 import Foundation
-import Restoration
+import Jobs
 import SystemPackage
 
 struct LogsCommand: ParsableCommand {

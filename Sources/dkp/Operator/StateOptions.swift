@@ -1,6 +1,5 @@
 import ArgumentParser
 import Daemon
-import Restoration
 import SystemPackage
 
 /// Which daemon's folder a command is about.

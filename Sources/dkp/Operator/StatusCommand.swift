@@ -2,7 +2,6 @@ import ArgumentParser
 import Daemon
 import Failures
 import Foundation
-import Restoration
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

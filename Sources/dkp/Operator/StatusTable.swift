@@ -1,7 +1,6 @@
 import Daemon
 import Failures
 import Foundation
-import Restoration
 
 /// A survey as text for a terminal.
 struct StatusTable {

@@ -13,10 +13,10 @@ import Testing
         try await withTemporaryDirectory { path in
             let root = FilePath(path)
             let folder = StateFolder(root.appending("state"))
-            let heartbeat = try Heartbeat(root.appending("notify").string)
+            let monitor = try LivenessMonitor(root.appending("notify").string)
             let daemon = try DaemonProcess(
                 root, worker: StrangeWorker.make(in: root), settings: "workers: 2\nattempts: 1",
-                launcher: heartbeat.environment)
+                launcher: monitor.environment)
             try await daemon.waitUntilReady()
             let configuration = root.appending("dkpd.yaml")
             let settings = try text(configuration)
@@ -61,7 +61,7 @@ import Testing
                 let end = try await Programs.captureAside("dkp", words + ["--state-dir", folder.root.string])
                 #expect(end.status == 0, "\(end.errors)")
             }
-            let silence = heartbeat.end()
+            let silence = monitor.end()
             // Only at length do these tests have the machine to themselves.
             #expect(silence < (Soak.isFull ? 1000 : 30_000), "\(silence) ms without a sign of life")
             let ended = daemon.list("outbox").count + daemon.list("rejected").count

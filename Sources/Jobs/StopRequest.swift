@@ -2,15 +2,15 @@ import Failures
 import Foundation
 import Synchronization
 
-/// The wish that a worker checkpoint and stop, made from any thread or by a signal.
+/// The request that a worker checkpoint and stop, made from any thread or by a signal.
 public final class StopRequest: Sendable {
     private let signalNumber = Atomic<Int32>(0)
 
-    /// Signals of less than this after the first are taken for the same wish: a key held down, a terminal that says twice
+    /// Signals of less than this after the first are taken for the same request: a key held down, a terminal that says twice
     /// that it is gone.
     private static let patience = Duration.seconds(2)
 
-    /// No wish yet.
+    /// No request yet.
     public init() {}
 
     /// Asks for the stop; later requests change nothing.

@@ -1,4 +1,5 @@
 import Files
+import SystemPackage
 
 /// A job's log, open for adding to its end, which never grows over a limit: where the next piece would take it there, the
 /// file is first cut to half of the limit. So the beginning, which says what was done, and the latest are kept.
@@ -15,8 +16,14 @@ package struct BoundedLog: ~Copyable, Sendable {
     /// Opens the log, creating it if it is missing. Nothing but a regular file is opened, and no link followed.
     /// - Parameter most: the most that it may hold, in bytes.
     package init(appendingTo path: String, most: Int = most) throws(FileError) {
-        file = try FileWriter(appendingTo: path)
         self.most = most
+        do throws(FileError) {
+            file = try FileWriter(appendingTo: path)
+        } catch {
+            // A directory, a FIFO or a link says of itself why it cannot be opened, each in its way.
+            guard let kind = try? LocalFileSystem().status(FilePath(path))?.kind, kind != .regular else { throw error }
+            throw FileError(.notRegular, FilePath(path), "is not a regular file", remedy: "move it away")
+        }
     }
 
     /// Adds bytes to the end; of more than a quarter of the limit the last ones.

@@ -1,21 +1,21 @@
 import Synchronization
 
 /// The sign of life of one loop: the watchdog asks for it, the loop's next turn gives it.
-package final class Pulse: Sendable {
+package final class Heartbeat: Sendable {
     private struct State {
         var hasBeaten = false
-        var bell: Bell?
+        var wakeup: Wakeup?
     }
 
     private let state = Mutex(State())
 
-    /// Creates a pulse that has not beaten yet.
+    /// Creates one that has not beaten yet.
     package init() {}
 
-    /// From now on the loop can be woken by that bell, which rings for a first turn.
-    package func wakes(by bell: Bell) {
-        state.withLock { $0.bell = bell }
-        bell.ring()
+    /// From now on the loop can be woken by that, which is done at once for a first turn.
+    package func wakes(by wakeup: Wakeup) {
+        state.withLock { $0.wakeup = wakeup }
+        wakeup.wake()
     }
 
     /// The loop turns: called in each turn, and between the pieces of a long one.
@@ -26,10 +26,10 @@ package final class Pulse: Sendable {
 
     /// Asks the loop for a turn.
     func ask() {
-        let bell = state.withLock { state in
+        let wakeup = state.withLock { state in
             state.hasBeaten = false
-            return state.bell
+            return state.wakeup
         }
-        bell?.ring()
+        wakeup?.wake()
     }
 }

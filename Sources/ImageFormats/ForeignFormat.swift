@@ -1,12 +1,12 @@
 /// What a file is that is of none of the formats read here, by its first bytes, and what would make one of these of it.
-struct ForeignFormat {
+package struct ForeignFormat {
     /// "this is a GIF image" and the like.
-    let description: String
+    package let description: String
     /// What to do about it.
-    let remedy: String
+    package let remedy: String
 
     /// - Parameter bytes: the file, or its beginning.
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         let head = Array(bytes.prefix(32))
         if let known = Self.signatures.first(where: { $0.matches(head) }) {
             self.init(known.name, known.converter)

@@ -1,5 +1,5 @@
 import Foundation
-import KernelPrior
+import KernelFamilies
 
 /// The name of a setting in files, in `key=value` overrides and in JSON, with what it admits.
 public enum SettingKey: String, Sendable, CaseIterable, CodingKey {

@@ -1,5 +1,5 @@
 import Foundation
-import KernelPrior
+import KernelFamilies
 import YAML
 
 extension RestorationSettings {

@@ -1,7 +1,6 @@
-import Checkpointing
 import Files
 import Foundation
-import Imaging
+import ImageFormats
 import SystemPackage
 
 /// A job on disk: the input, what was asked, and all the state there is.

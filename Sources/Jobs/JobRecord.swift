@@ -1,7 +1,6 @@
-import Checkpointing
 import Files
+import ImageFormats
 public import Foundation
-public import Imaging
 
 /// What a job was asked to do, written once as `job.json` when the job is created.
 public struct JobRecord: Sendable, Codable, Equatable {
@@ -50,7 +49,7 @@ public struct JobRecord: Sendable, Codable, Equatable {
     package static var inputNames: [String] { ImageFormat.allCases.map { inputName($0) } }
 
     /// What is no image is for the worker to refuse; until then it is called as most are.
-    static func inputName(_ format: ImageFormat?) -> String { "input.\((format ?? .png).fileExtension)" }
+    package static func inputName(_ format: ImageFormat?) -> String { "input.\((format ?? .png).fileExtension)" }
 
     enum CodingKeys: String, CodingKey {
         case id, created, settings, references
@@ -100,7 +99,7 @@ extension JobRecord {
     private static let unsealed = String(repeating: "0", count: 64)
 
     /// The bytes of `job.json`.
-    func json() throws -> [UInt8] {
+    package func json() throws -> [UInt8] {
         let bytes = try JobJSON.encode(Sealed(self, checksum: Self.unsealed))
         let text = String(decoding: bytes, as: UTF8.self)
         return Array(text.replacing(Self.unsealed, with: try Self.digest(of: bytes), maxReplacements: 1).utf8)
@@ -108,7 +107,7 @@ extension JobRecord {
 
     /// Reads `job.json`. A record without a checksum, of an earlier version of the program, is taken as it is.
     /// - Throws: ``FileError`` or ``RestorationError``.
-    static func read(_ path: String) throws -> JobRecord {
+    package static func read(_ path: String) throws -> JobRecord {
         let sealed = try JobJSON.decode(Sealed.self, fromFile: path)
         guard let checksum = sealed.checksum else { return sealed.record }
         let text = String(decoding: try LocalFileSystem().contents(of: path), as: UTF8.self)

@@ -31,6 +31,19 @@ public struct JobRun: Sendable, Codable, Equatable {
     /// How it ended.
     public var end: End
 
+    /// A run in its parts.
+    package init(
+        pid: Int32, started: Date, firstStep: Int, lastStep: Int, computeSeconds: Double, peakMemoryBytes: Int, end: End
+    ) {
+        self.pid = pid
+        self.started = started
+        self.firstStep = firstStep
+        self.lastStep = lastStep
+        self.computeSeconds = computeSeconds
+        self.peakMemoryBytes = peakMemoryBytes
+        self.end = end
+    }
+
     enum CodingKeys: String, CodingKey {
         case pid, started, end
         case firstStep = "first_step"
@@ -45,7 +58,7 @@ public struct JobRun: Sendable, Codable, Equatable {
     }
 
     /// The most memory that this process has held, in bytes (`VmHWM`); 0 where the system does not tell.
-    static func peakMemory() -> Int {
+    package static func peakMemory() -> Int {
         guard let bytes = try? LocalFileSystem().contents(of: "/proc/self/status") else { return 0 }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("VmHWM:") {
             return line.split(separator: " ").lazy.compactMap { Int($0) }.first.map { $0 * 1024 } ?? 0

@@ -21,6 +21,22 @@ public struct JobProgress: Sendable, Codable, Equatable {
     /// When this was written.
     public var updated: Date
 
+    /// A report in its parts.
+    package init(
+        step: Int, total: Int, loss: Double?, kernelLoss: Double?, rate: Double?, eta: Double?, phase: String,
+        pid: Int32, updated: Date
+    ) {
+        self.step = step
+        self.total = total
+        self.loss = loss
+        self.kernelLoss = kernelLoss
+        self.rate = rate
+        self.eta = eta
+        self.phase = phase
+        self.pid = pid
+        self.updated = updated
+    }
+
     enum CodingKeys: String, CodingKey {
         case step, total, loss, rate, eta, phase, pid, updated
         case kernelLoss = "kernel_loss"

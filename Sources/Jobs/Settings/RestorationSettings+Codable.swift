@@ -1,4 +1,5 @@
 import Foundation
+import KernelFamilies
 
 extension RestorationSettings: Codable {
     private struct AnyKey: CodingKey {

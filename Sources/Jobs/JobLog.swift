@@ -4,19 +4,27 @@ import Foundation
 ///
 /// A line that cannot be written is dropped: a full disk must not end a computation. The file is kept short, see
 /// ``BoundedLog``.
-struct JobLog: Sendable {
+package struct JobLog: Sendable {
     /// How grave an event is.
-    enum Level: String, Sendable {
+    package enum Level: String, Sendable {
         case info
         case warning
         case error
     }
 
-    let path: String
+    /// The file.
+    package let path: String
     /// Whose log it is: a worker whose lease is over is silent. Nil for whoever works without one.
-    var lease: JobLease?
+    package var lease: JobLease?
 
-    func write(_ level: Level, _ text: String) {
+    /// The log at a path; see ``lease``.
+    package init(path: String, lease: JobLease? = nil) {
+        self.path = path
+        self.lease = lease
+    }
+
+    /// Adds a line.
+    package func write(_ level: Level, _ text: String) {
         let oneLine = text.replacingOccurrences(of: "\n", with: " ")
         let line = Array("\(Self.timeStamp()) \(level.rawValue) \(oneLine)\n".utf8)
         guard lease?.isCurrent ?? true, let writer = try? BoundedLog(appendingTo: path) else { return }
@@ -24,7 +32,7 @@ struct JobLog: Sendable {
     }
 
     /// The present time in UTC, "2026-01-31T12:34:56.789Z".
-    static func timeStamp() -> String {
+    package static func timeStamp() -> String {
         Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt))
     }
 }

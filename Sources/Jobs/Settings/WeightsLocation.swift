@@ -58,7 +58,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
     /// - Returns: the file's SHA-256 in hexadecimal.
     /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has or tells where the weights
     ///   come from, `badInput` for a file that is not the one of its name.
-    func verify() throws -> String {
+    package func verify() throws -> String {
         let known = ShippedWeights.named(self)
         if let known, !exists {
             let places = isName ? WeightsFolders.installed : [TextPath.parent(of: path)]
@@ -82,7 +82,7 @@ public struct WeightsLocation: Sendable, Hashable, CustomStringConvertible {
 
     /// Checks that there is a file.
     /// - Throws: ``RestorationError`` with code `weightsNotFound` that lists what the folder has.
-    func requireFile() throws(RestorationError) {
+    package func requireFile() throws(RestorationError) {
         guard !exists else { return }
         if let group, LocalFileSystem().exists("\(path)#\(group)") {
             throw RestorationError(

@@ -2,14 +2,14 @@ import Files
 import Foundation
 
 /// Weights that come with the program.
-struct ShippedWeights: Sendable {
+package struct ShippedWeights: Sendable {
     /// What they are asked for by.
-    let name: String
+    package let name: String
     /// SHA-256 of the file, in hexadecimal.
     let sha256: String
 
     /// A prior of photographs of all kinds; see Docs/weights.md.
-    static let naturalImages = ShippedWeights(
+    package static let naturalImages = ShippedWeights(
         name: "natural-images", sha256: "55ac7993fdaf17bd0f7fbfefd9d417be5a32ba3090d4aed0011bd5b3e2292874")
 
     private static let all = [naturalImages]

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// Listens to a daemon's signs of life, as a service manager does, and remembers the longest silence.
-final class Heartbeat: Sendable {
+final class LivenessMonitor: Sendable {
     private struct State {
         var longestSilence = Duration.zero
         var last: ContinuousClock.Instant?

@@ -61,7 +61,7 @@ public struct JobLease: Sendable, Equatable {
     public var isCurrent: Bool { 1...Self.highestNumber ~= number && LocalFileSystem().isDirectory(path) }
 
     /// Throws if the right has passed to another.
-    func check() throws(RestorationError) {
+    package func check() throws(RestorationError) {
         guard !isCurrent else { return }
         throw RestorationError(
             .superseded,
@@ -69,10 +69,10 @@ public struct JobLease: Sendable, Equatable {
     }
 
     /// Where the holder writes what is not finished yet.
-    var path: String { "\(job)/\(Self.prefix)\(number)" }
+    package var path: String { "\(job)/\(Self.prefix)\(number)" }
 
     /// Replaces a file of the job in one instant, if the right is still there.
-    func replace(_ path: String, with bytes: [UInt8], durably: Bool) throws {
+    package func replace(_ path: String, with bytes: [UInt8], durably: Bool) throws {
         do {
             try LocalFileSystem().replace(path, with: bytes, durably: durably, from: self.path)
         } catch {
@@ -82,7 +82,7 @@ public struct JobLease: Sendable, Equatable {
     }
 
     /// Puts a file or directory that was finished in the lease's own directory in place, if the right is still there.
-    func place(_ name: String, at path: String) throws {
+    package func place(_ name: String, at path: String) throws {
         do {
             try LocalFileSystem().rename("\(self.path)/\(name)", to: path)
         } catch {
@@ -92,7 +92,7 @@ public struct JobLease: Sendable, Equatable {
     }
 
     /// Removes a file of the job, if the right is still there; one that is not there is fine.
-    func remove(_ path: String) throws {
+    package func remove(_ path: String) throws {
         let discarded = "\(self.path)/.discarded"
         do {
             try LocalFileSystem().rename(path, to: discarded)

@@ -1,4 +1,5 @@
-public import KernelPrior
+public import KernelFamilies
+
 
 /// What is asked of one restoration: every choice that a file, a flag or the environment may make, each in its range.
 ///

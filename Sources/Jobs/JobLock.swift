@@ -4,22 +4,22 @@ import SystemPackage
 
 /// A job directory held for work: its lease, which is what entitles to change it, and the lock, by which others see that
 /// somebody is at it.
-struct JobHold: ~Copyable {
+package struct JobHold: ~Copyable {
     /// The right to change the job.
-    let lease: JobLease
+    package let lease: JobLease
     private let job: JobDirectory
     private var lock: JobLock?
 
     /// Holds a job that nobody works on, with a new lease.
     /// - Throws: as ``JobLock`` and ``JobLease/take(_:)``.
-    init(_ job: JobDirectory) throws {
+    package init(_ job: JobDirectory) throws {
         self.job = job
         lock = try JobLock(job)
         lease = try JobLease.take(job.path)
     }
 
     /// Holds a job by a lease that was taken for it. The lock may still be with the worker before.
-    init(_ job: JobDirectory, lease: JobLease) {
+    package init(_ job: JobDirectory, lease: JobLease) {
         self.job = job
         self.lease = lease
         lock = try? JobLock(job)
@@ -27,7 +27,7 @@ struct JobHold: ~Copyable {
 
     /// Makes sure that the job is still held; takes the lock as soon as the worker before has let go of it.
     /// - Throws: ``RestorationError`` with code `superseded`.
-    mutating func check() throws(RestorationError) {
+    package mutating func check() throws(RestorationError) {
         try lease.check()
         if !hasLock {
             lock = try? JobLock(job)
@@ -44,12 +44,12 @@ struct JobHold: ~Copyable {
 
 /// The mark of a worker on its job directory, there as long as this value lives; the system removes it when the process
 /// dies, however it dies.
-struct JobLock: ~Copyable {
+package struct JobLock: ~Copyable {
     private let file: LockFile
 
     /// Takes the lock.
     /// - Throws: ``RestorationError`` with code `busy`, naming the holder; ``FileError``.
-    init(_ job: JobDirectory) throws {
+    package init(_ job: JobDirectory) throws {
         let file = try LockFile(FilePath(job.lockPath))
         guard try file.lock() else {
             let holder = String(decoding: file.contents(limit: 4096), as: UTF8.self)

@@ -46,7 +46,7 @@ public struct RestorationError: Failure, Equatable {
         self.remedy = remedy
     }
 
-    static func unavailable(_ message: String) -> RestorationError { RestorationError(.unavailable, message) }
+    package static func unavailable(_ message: String) -> RestorationError { RestorationError(.unavailable, message) }
 
     /// The kind of failure, for programs.
     public var name: String { code.rawValue }

@@ -13,7 +13,7 @@ public enum ImageFormat: String, Sendable, Codable, CaseIterable {
     /// The format of a file that begins with these bytes, nil if it is none of them.
     public init?(signature bytes: some Collection<UInt8>) {
         let bytes = Array(bytes.prefix(Self.signatureLength))
-        let png = PNGHeader.signature
+        let png = Self.pngSignature
         switch bytes.count {
         case 1... where bytes.elementsEqual(png.prefix(bytes.count)): self = .png
         case 2... where bytes.elementsEqual([0xFF, 0xD8]) || bytes.starts(with: [0xFF, 0xD8, 0xFF]): self = .jpeg
@@ -22,6 +22,7 @@ public enum ImageFormat: String, Sendable, Codable, CaseIterable {
         }
     }
 
+    private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     /// Byte order, and 42 for TIFF or 43 for BigTIFF.
     private static let tiffSignatures: [[UInt8]] = [
         [0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43],

@@ -14,7 +14,7 @@ public struct ImageHeader: Sendable, Equatable {
     /// Looks for the size.
     /// - Returns: nil if the file is of no known format or does not say its size where it should.
     public init?<Failure: Error>(_ read: Source<Failure>) throws(Failure) {
-        let first = try read(0, PNGHeader.byteCount)
+        let first = try read(0, Self.pngHeaderByteCount)
         guard let format = ImageFormat(signature: first) else { return nil }
         let size =
             switch format {
@@ -26,6 +26,9 @@ public struct ImageHeader: Sendable, Equatable {
         self.format = format
         (width, height) = size
     }
+
+    /// In PNG files the signature, and the chunk IHDR with its length, name, 13 bytes of content and checksum.
+    package static let pngHeaderByteCount = 33
 
     private static func pngSize(_ first: [UInt8]) -> (Int, Int)? {
         guard first.count >= 24, first[12..<16].elementsEqual("IHDR".utf8) else { return nil }
@@ -85,7 +88,7 @@ public struct ImageHeader: Sendable, Equatable {
 
 extension [UInt8] {
     /// The unsigned number in `count` bytes from `offset` on; one beyond `Int.max` counts as `Int.max`.
-    func number(at offset: Int, _ count: Int, isLittle: Bool = false) -> Int {
+    package func number(at offset: Int, _ count: Int, isLittle: Bool = false) -> Int {
         let bytes = self[offset..<offset + count]
         let value = isLittle ? bytes.reversed().reduce(UInt64(0), Self.append) : bytes.reduce(UInt64(0), Self.append)
         return Int(clamping: value)
