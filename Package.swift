@@ -33,8 +33,9 @@ let programLinkerSettings: [LinkerSetting] =
 /// `make fuzz` asks for the program that libFuzzer drives; it is no part of any other build.
 let isFuzzing = Context.environment["DKP_FUZZING"] == "1"
 
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+/// A module of Swift in one of the groups that the folders of `Sources` are.
+func library(_ name: String, in group: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", swiftSettings: swiftSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -65,61 +66,88 @@ let package = Package(
     ],
     targets: [
         // System libraries: module map and header only.
-        .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-        .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
-        .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
-        .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
-        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
-        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CLibPNG", path: "Sources/System/CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(
+            name: "CLibJPEG", path: "Sources/System/CLibJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg62-turbo-dev"])]),
+        .systemLibrary(
+            name: "CLibTIFF", path: "Sources/System/CLibTIFF", pkgConfig: "libtiff-4",
+            providers: [.apt(["libtiff-dev"])]),
+        .systemLibrary(
+            name: "CFFTW", path: "Sources/System/CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
+        .systemLibrary(
+            name: "CHDF5", path: "Sources/System/CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "COneDNN", path: "Sources/System/COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(
+            name: "CSystemd", path: "Sources/System/CSystemd", pkgConfig: "libsystemd",
+            providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(
+            name: "CLibCrypto", path: "Sources/System/CLibCrypto", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]),
 
         // C of our own: hot loops with per-function targets, and the setjmp boundaries around the image libraries.
-        .target(name: "CParallel", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("gomp")]),
-        .target(name: "CNeuralKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CImagingKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "COptimisers", dependencies: ["CParallel"], cSettings: kernelSettings),
-        .target(name: "CKernelPriorKernels", dependencies: ["CParallel"], cSettings: kernelSettings),
         .target(
-            name: "CPNG", dependencies: ["CLibPNG"], cSettings: kernelSettings, linkerSettings: [.linkedLibrary("z")]),
-        .target(name: "CJPEG", dependencies: ["CLibJPEG"], cSettings: kernelSettings),
-        .target(name: "CTIFF", dependencies: ["CLibTIFF"], cSettings: kernelSettings),
+            name: "CParallel", path: "Sources/C/CParallel", cSettings: kernelSettings,
+            linkerSettings: [.linkedLibrary("gomp")]),
+        .target(
+            name: "CNeuralKernels", dependencies: ["CParallel"], path: "Sources/C/CNeuralKernels",
+            cSettings: kernelSettings),
+        .target(
+            name: "CImagingKernels", dependencies: ["CParallel"], path: "Sources/C/CImagingKernels",
+            cSettings: kernelSettings),
+        .target(
+            name: "COptimisers", dependencies: ["CParallel"], path: "Sources/C/COptimisers", cSettings: kernelSettings),
+        .target(
+            name: "CKernelPriorKernels", dependencies: ["CParallel"], path: "Sources/C/CKernelPriorKernels",
+            cSettings: kernelSettings),
+        .target(
+            name: "CPNG", dependencies: ["CLibPNG"], path: "Sources/C/CPNG", cSettings: kernelSettings,
+            linkerSettings: [.linkedLibrary("z")]),
+        .target(name: "CJPEG", dependencies: ["CLibJPEG"], path: "Sources/C/CJPEG", cSettings: kernelSettings),
+        .target(name: "CTIFF", dependencies: ["CLibTIFF"], path: "Sources/C/CTIFF", cSettings: kernelSettings),
         // System calls that Swift cannot import.
-        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
+        .target(name: "CLinux", path: "Sources/C/CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
 
         // Files, and jobs as what is in files: nothing numeric, which is all that the daemon needs.
-        library("Failures", []),
-        library("Files", ["Failures", "CLibCrypto", "CLinux", system]),
-        library("ImageFormats", []),
-        library("KernelFamilies", []),
-        library("YAML", ["Failures"]),
-        library("Jobs", ["Failures", "Files", "ImageFormats", "KernelFamilies", "YAML", system]),
+        library("Failures", in: "Base", []),
+        library("Files", in: "Base", ["Failures", "CLibCrypto", "CLinux", system]),
+        library("ImageFormats", in: "Images", []),
+        library("KernelFamilies", in: "Numerics", []),
+        library("YAML", in: "Base", ["Failures"]),
+        library("Jobs", in: "Product", ["Failures", "Files", "ImageFormats", "KernelFamilies", "YAML", system]),
 
         // Arrays, images, checkpoints.
-        library("Tensors", []),
-        library("HDF5", ["CHDF5", "Failures"]),
-        library("Checkpointing", ["Failures", "Files", "HDF5", "Tensors", system]),
-        library("Imaging", ["Failures", "Files", "ImageFormats", "Tensors", "CPNG", "CJPEG", "CTIFF", system]),
+        library("Tensors", in: "Base", []),
+        library("HDF5", in: "Storage", ["CHDF5", "Failures"]),
+        library("Checkpointing", in: "Storage", ["Failures", "Files", "HDF5", "Tensors", system]),
+        library(
+            "Imaging", in: "Images", ["Failures", "Files", "ImageFormats", "Tensors", "CPNG", "CJPEG", "CTIFF", system]),
 
         // Numerics.
-        library("NeuralNetwork", ["Failures", "Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
-        library("DeepImagePrior", ["Tensors", "NeuralNetwork"]),
-        library("Diffusion", ["Failures", "Tensors", "NeuralNetwork", "HDF5"]),
-        library("Degradation", ["Failures", "Tensors", "CFFTW", "CImagingKernels"]),
         library(
-            "KernelPrior",
-            ["Failures", "KernelFamilies", "Tensors", "Degradation", "Checkpointing", "COptimisers", "CKernelPriorKernels"]),
+            "NeuralNetwork", in: "Numerics",
+            ["Failures", "Tensors", "COneDNN", "CNeuralKernels", "COptimisers", "CParallel"]),
+        library("DeepImagePrior", in: "Numerics", ["Tensors", "NeuralNetwork"]),
+        library("Diffusion", in: "Numerics", ["Failures", "Tensors", "NeuralNetwork", "HDF5"]),
+        library("Degradation", in: "Numerics", ["Failures", "Tensors", "CFFTW", "CImagingKernels"]),
+        library(
+            "KernelPrior", in: "Numerics",
+            [
+                "Failures", "KernelFamilies", "Tensors", "Degradation", "Checkpointing", "COptimisers",
+                "CKernelPriorKernels",
+            ]),
 
         // The product.
         library(
-            "Restoration",
+            "Restoration", in: "Product",
             [
                 "Tensors", "HDF5", "Imaging", "DeepImagePrior", "Diffusion", "NeuralNetwork", "Degradation",
                 "KernelPrior", "Checkpointing", "CParallel", "Failures", "Files", "Jobs", "KernelFamilies",
                 system,
             ]),
         library(
-            "Daemon",
+            "Daemon", in: "Product",
             [
                 "CLinux", "CSystemd", "Failures", "Files", "ImageFormats", "Jobs", "YAML", logging, system,
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -133,10 +161,10 @@ let package = Package(
                 "Daemon", "Restoration", "Imaging", "HDF5", "CParallel", "Failures", "Files", "Jobs", "KernelFamilies",
                 argumentParser, system,
             ],
-            swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
+            path: "Sources/Programs/dkp", swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
         .executableTarget(
             name: "dkpd", dependencies: ["Daemon", "Failures", "Jobs", argumentParser, logging, system],
-            swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
+            path: "Sources/Programs/dkpd", swiftSettings: swiftSettings, linkerSettings: programLinkerSettings),
 
         // What `make bench` measures the engine with; installed nowhere.
         .executableTarget(
@@ -167,7 +195,8 @@ let package = Package(
         tests(
             "RestorationTests",
             [
-                "Restoration", "Checkpointing", "Degradation", "Diffusion", "Failures", "Files", "HDF5", "Imaging", "Jobs",
+                "Restoration", "Checkpointing", "Degradation", "Diffusion", "Failures", "Files", "HDF5", "Imaging",
+                "Jobs",
                 "KernelFamilies", "KernelPrior", "Tensors", system,
             ]),
         tests(
