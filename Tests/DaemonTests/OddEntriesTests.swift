@@ -33,7 +33,7 @@ enum OddKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(10))) struct `The daemon with odd things in its folders` {
     /// Files that daemon and worker have in a job's directory, but for the two without which there is no job.
     private static let files = [
-        "daemon.json", "daemon.json.tmp", "progress.json", "runs.json", "error.json", "job.log", "lock", "cancel",
+        "daemon.json", ".daemon.json.dkp-tmp", "progress.json", "runs.json", "error.json", "job.log", "lock", "cancel",
         "settings.yaml", "checkpoint-00000010.h5", "lease-3", "lease-999999999999999", "input.jpg",
         "rejection/error.json", "rejection/job.log", "result/report.json", "result/restored.png",
     ]
@@ -271,7 +271,7 @@ struct JobsForTests {
     func `is written to by names that nobody else's things can hold`(_ kind: OddKind) throws {
         try withTemporaryDirectory { path in
             let file = FilePath(path).appending("daemon.json")
-            try kind.make(FilePath(path).appending("daemon.json.tmp"))
+            try kind.make(FilePath(path).appending(".daemon.json.dkp-tmp"))
             try LocalFileSystem().write(Array("new".utf8), to: file)
             #expect(try text(file) == "new" && names(FilePath(path)) == ["daemon.json"])
         }
@@ -281,7 +281,7 @@ struct JobsForTests {
         try withTemporaryDirectory { path in
             let precious = FilePath(path).appending("precious")
             try drop("old", precious)
-            try #require(link(precious.string, FilePath(path).appending("a.tmp").string) == 0)
+            try #require(link(precious.string, FilePath(path).appending(".a.dkp-tmp").string) == 0)
             try LocalFileSystem().write(Array("new".utf8), to: FilePath(path).appending("a"))
             #expect(try text(precious) == "old")
         }

@@ -32,6 +32,7 @@ public struct FailureReport: Failure, Codable, Equatable {
         exitCode = exitStatus?.rawValue
     }
 
+    /// The kind of error, as ``code``.
     public var name: String { code }
 
     /// The exit code; an unknown number counts as an internal error.

@@ -71,21 +71,28 @@ public struct FileError: Failure, Equatable {
     }
 
     /// What was opened is no regular file.
-    package static func notRegular(_ path: FilePath, _ access: Access = .reading) -> FileError {
+    /// - Parameter kind: what it is, where that is known.
+    package static func notRegular(
+        _ path: FilePath, _ access: Access = .reading, kind: FileStatus.Kind? = nil
+    ) -> FileError {
         switch access {
         case .reading:
             FileError(
-                .notRegular, path, "is not a regular file", remedy: "give the file itself", cause: .invalidArgument)
+                .notRegular, path, kind.map { "is a \($0.rawValue), not a regular file" } ?? "is not a regular file",
+                remedy: "give the file itself", cause: .invalidArgument)
         case .writing:
             FileError(
                 .cannotCreate, path, "is not a regular file", remedy: "move it away", cause: .invalidArgument)
         }
     }
 
+    /// The kind of failure, for programs.
     public var name: String { code.rawValue }
+    /// What is wrong with which file, and the remedy.
     public var message: String { "\(path.isEmpty ? "an empty path" : path.readable): \(reason)" }
     /// What is wrong, and the remedy, without the path.
     public var reason: String { advice.map { "\(problem); \($0)" } ?? problem }
+    /// The exit code that stands for it.
     public var exitStatus: ExitStatus { code.exitStatus }
 
     /// Whether there is no such file.
@@ -137,7 +144,8 @@ public struct FileError: Failure, Equatable {
             (.cannotCreate, "what has that name is no regular file; move it away")
         case (.fileExists, _), (.directoryNotEmpty, _): (.exists, "move it away or choose another name")
         case (.improperLink, _): (.cannotCreate, "all folders of the state directory must lie on one file system")
-        case (.tooManyOpenFiles, _), (.tooManyOpenFilesInSystem, _), (.noMemory, _), (.resourceTemporarilyUnavailable, _):
+        case (.tooManyOpenFiles, _), (.tooManyOpenFilesInSystem, _), (.noMemory, _),
+            (.resourceTemporarilyUnavailable, _):
             (.exhausted, "the system is short of it for the moment; try again later")
         case (.ioError, _): (.inputOutput, "check the disk")
         default: (.inputOutput, nil)

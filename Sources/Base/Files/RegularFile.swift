@@ -30,11 +30,7 @@ package struct RegularFile: ~Copyable {
             throw .last("ask its status", path, .reading)
         }
         size = Int(status.st_size)
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: break
-        case S_IFDIR: throw FileError(.notRegular, path, "is a directory, not a file", remedy: "give a file in it")
-        default: throw .notRegular(path)
-        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path, kind: FileStatus(status).kind) }
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }

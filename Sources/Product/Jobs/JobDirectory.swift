@@ -96,7 +96,9 @@ public struct JobDirectory: Sendable, Equatable {
             if transfer == .move, LocalFileSystem().exists(temporaryInput) {
                 try? LocalFileSystem().rename(temporaryInput, to: input)
             }
-            if transfer == .copy || !LocalFileSystem().exists(temporaryInput) { try? LocalFileSystem().remove(temporary) }
+            if transfer == .copy || !LocalFileSystem().exists(temporaryInput) {
+                try? LocalFileSystem().remove(temporary)
+            }
             throw error
         }
     }

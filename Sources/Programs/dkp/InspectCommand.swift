@@ -7,7 +7,9 @@ struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Tells what a checkpoint, result, kernel or weights file holds, and whether it is intact.",
-        discussion: "Exit code \(ExitStatus.badInput.rawValue) for a damaged file, and for an example that comes out otherwise.")
+        discussion:
+            "Exit code \(ExitStatus.badInput.rawValue) for a damaged file, and for an example that comes out otherwise."
+    )
 
     @Argument(help: ArgumentHelp("An HDF5 file.", valueName: "FILE.h5[#GROUP]"))
     var file: String

@@ -63,7 +63,8 @@ public final class UNet: NoisePredictor {
     ///   interpolation.
     public func predict(_ image: Tensor<Float>, timestep: Double, label: Int? = nil) throws -> Tensor<Float> {
         guard image.shape.count == 3, image.shape[0] == channels else {
-            throw DiffusionError(.unusableNetwork, "an image for this network has \(channels) channels; its shape is \(image.shape)")
+            throw DiffusionError(
+                .unusableNetwork, "an image for this network has \(channels) channels; its shape is \(image.shape)")
         }
         if image.shape[1] != size.height || image.shape[2] != size.width {
             let other = (image.shape[1], image.shape[2])
@@ -73,7 +74,8 @@ public final class UNet: NoisePredictor {
         if let labels {
             guard let label, (0..<labels.shape[0]).contains(label) else {
                 let given = label.map(String.init) ?? "none"
-                throw DiffusionError(.unusableNetwork, 
+                throw DiffusionError(
+                    .unusableNetwork,
                     "this network wants a class label, 0 to \(labels.shape[0] - 1), not \(given)")
             }
             let count = labels.shape[1]
@@ -95,7 +97,8 @@ public final class UNet: NoisePredictor {
     ) throws -> (Network, Tensor<Float>?) {
         let reduction = configuration.reduction
         guard size.height > 0, size.width > 0, size.height % reduction == 0, size.width % reduction == 0 else {
-            throw DiffusionError(.unusableNetwork, 
+            throw DiffusionError(
+                .unusableNetwork,
                 "an image for this network has rows and columns that divide by \(reduction), not \(size.height) x "
                     + "\(size.width)")
         }

@@ -54,7 +54,8 @@ public struct Daemon: Sendable {
             queue: queue, live: live, manager: manager, heartbeat: schedulerHeartbeat,
             logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live, heartbeat: inboxHeartbeat,
+            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live,
+            heartbeat: inboxHeartbeat,
             logger: logger,
             onReady: {
                 manager.ready()
@@ -73,7 +74,8 @@ public struct Daemon: Sendable {
                         service: inbox, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "inbox"),
                     .init(
-                        service: Watchdog(manager, heartbeats: [schedulerHeartbeat, inboxHeartbeat]), serviceName: "watchdog"),
+                        service: Watchdog(manager, heartbeats: [schedulerHeartbeat, inboxHeartbeat]),
+                        serviceName: "watchdog"),
                     .init(
                         service: reloader, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore,
                         serviceName: "settings"),

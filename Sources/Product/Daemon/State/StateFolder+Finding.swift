@@ -19,7 +19,8 @@ extension StateFolder {
             given ?? environment["DKP_STATE_DIR"] ?? stateDirectory(in: settingsFile)
             ?? DaemonSettings().stateDirectory.string
         let folder = StateFolder(FilePath(TextPath.absolute(path)))
-        guard LocalFileSystem().isDirectory(folder.jobs.string), LocalFileSystem().isDirectory(folder.inbox.string) else {
+        guard LocalFileSystem().isDirectory(folder.jobs.string), LocalFileSystem().isDirectory(folder.inbox.string)
+        else {
             if LocalFileSystem().isDirectory(folder.root.string), LocalFileSystem().isClosed(folder.root) {
                 throw RestorationError(
                     .noInput,

@@ -1,6 +1,5 @@
 import Jobs
 
-
 /// Notices that a worker does not get on: measures for how long nothing in its `progress.json` has changed.
 ///
 /// The time is the daemon's own and counted look by look, each for a few seconds at most. So neither a clock that is set,

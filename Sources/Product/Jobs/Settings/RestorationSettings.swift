@@ -1,6 +1,5 @@
 public import KernelFamilies
 
-
 /// What is asked of one restoration: every choice that a file, a flag or the environment may make, each in its range.
 ///
 /// A value of this type that came through one of the parsers (see ``set(_:to:source:)`` and ``apply(yaml:source:)``) is
