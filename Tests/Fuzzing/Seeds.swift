@@ -44,7 +44,8 @@ struct Seeds {
                     photometric: channels == 1 ? 1 : 2, planar: 1, compression: compression,
                     predictor: compression == 5 || compression == 8 ? 2 : 0, orientation: 6,
                     extra_sample: channels == 4 ? 2 : 0, tile: UInt32(tile), rows_per_strip: 5, pages: 1,
-                    dots_per_inch: 300, profile: nil, profile_count: 0)
+                    subfile_type: 0, sub_directories: 0, is_dng: 0, maker: nil, dots_per_inch: 300, profile: nil,
+                    profile_count: 0)
                 let path = folder.appending(path: "\(compression)-\(channels).tif").path
                 let written =
                     bits == 16
