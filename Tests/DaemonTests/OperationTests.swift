@@ -1,5 +1,9 @@
 import Daemon
+import Files
+import Foundation
 import Logging
+import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct `The watchdog` {
@@ -60,5 +64,20 @@ import Testing
             line: 7)
         let fields = JournalLogHandler.fields(of: event, metadata: metadata, label: "dkpd")
         return Dictionary(fields.map { ($0.name, $0.value) }) { first, _ in first + " twice" }
+    }
+}
+
+@Suite struct `The daemon's status file` {
+    @Test func `takes the place of what a killed daemon left half written`() throws {
+        try withTemporaryDirectory { path in
+            let folder = StateFolder(FilePath(path))
+            try drop("{", FilePath(path).appending(".status.json.dkp-tmp"))
+            let status = DaemonStatus(
+                process: 1, state: "running", reason: nil, line: "idle", paused: [], freeSpaceFloor: 0,
+                updated: Date(timeIntervalSince1970: 1_800_000_000))
+            status.write(to: folder)
+            #expect(DaemonStatus.read(folder, LocalFileSystem()) == status)
+            #expect(try names(FilePath(path)) == ["status.json"])
+        }
     }
 }

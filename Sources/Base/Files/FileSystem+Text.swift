@@ -89,10 +89,14 @@ extension FileSystem {
     /// - Parameters:
     ///   - durably: whether the new bytes must survive a power cut once this returns.
     ///   - staging: the directory, on the same file system, in which the new file is made; nil for the file's own.
+    ///   - name: what the new file is called meanwhile; fixed where there is one writer, and where nobody would remove
+    ///     what a killed one left.
     package func replace(
-        _ path: String, with bytes: [UInt8], durably: Bool, from staging: String? = nil
+        _ path: String, with bytes: [UInt8], durably: Bool, from staging: String? = nil,
+        temporary name: DurableFile.TemporaryName = .unique
     ) throws(FileError) {
-        try DurableFile.write(bytes, to: FilePath(path), from: staging.map { FilePath($0) }, durably: durably)
+        try DurableFile.write(
+            bytes, to: FilePath(path), from: staging.map { FilePath($0) }, temporary: name, durably: durably)
     }
 
     /// Makes sure that there is a regular file that may be read.

@@ -64,7 +64,8 @@ package struct DaemonStatus: Sendable, Codable, Equatable {
 
     /// Writes it; where that fails the last one stands, with its time.
     package func write(to folder: StateFolder) {
-        try? LocalFileSystem().replace(folder.status.string, with: JobLedger.encode(self), durably: false)
+        try? LocalFileSystem().replace(
+            folder.status.string, with: JobLedger.encode(self), durably: false, temporary: .fixed)
     }
 
     /// What the daemon of a folder last wrote; nil if there is nothing that can be read.
