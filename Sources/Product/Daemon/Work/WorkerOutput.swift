@@ -32,13 +32,15 @@ final class WorkerOutput: Sendable {
         }
 
         /// Moves a piece from the pipe into the log.
-        /// - Returns: how many bytes; 0 at the end, when nobody can write any more, and a negative number where there is
-        ///   nothing for now.
+        /// - Returns: how many bytes; 0 at the end, when nobody can write any more, and a negative number where the pipe is
+        ///   empty.
         func take() -> Int {
             var bytes = [UInt8](repeating: 0, count: WorkerOutput.chunk)
             let count = read(reader, &bytes, bytes.count)
             // A full disk: dropped.
             if count > 0 { try? log.write(bytes[..<count]) }
+            // An error that stays would have the thread turn for ever.
+            if count < 0, Errno.last != .wouldBlock, Errno.last != .interrupted { return 0 }
             return count
         }
     }
