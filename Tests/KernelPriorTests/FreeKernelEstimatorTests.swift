@@ -11,20 +11,7 @@ import Testing
     private static func problem(_ kernel: Tensor<Float>, scale: Int) -> (image: Tensor<Float>, observed: Tensor<Float>)
     {
         let side = 24 * scale
-        var random = RandomStream(seed: 3, name: "picture")
-        var image = Tensor<Float>(shape: [3, side, side])
-        for _ in 0..<60 {
-            let (top, left) = (random.index(below: side), random.index(below: side))
-            let (rows, columns) = (2 + random.index(below: side / 3), 2 + random.index(below: side / 3))
-            for channel in 0..<3 {
-                let value = Float(random.uniform())
-                for row in top..<min(side, top + rows) {
-                    for column in left..<min(side, left + columns) {
-                        image[(channel * side + row) * side + column] = value
-                    }
-                }
-            }
-        }
+        let image = blocksPicture(side: side)
         let degradation = DegradationOperator(
             scale: scale, kernelSize: kernel.shape[0], height: side, width: side)
         return (image, degradation.apply(image: image, kernel: kernel))

@@ -12,20 +12,7 @@ import Testing
     /// The equations of a picture of blocks and of what a motion kernel makes of it, and that kernel.
     private static func problem() throws -> (equations: KernelNormalEquations, truth: Tensor<Float>) {
         let side = 96
-        var random = RandomStream(seed: 3, name: "picture")
-        var image = Tensor<Float>(shape: [3, side, side])
-        for _ in 0..<60 {
-            let (top, left) = (random.index(below: side), random.index(below: side))
-            let (rows, columns) = (2 + random.index(below: side / 3), 2 + random.index(below: side / 3))
-            for channel in 0..<3 {
-                let value = Float(random.uniform())
-                for row in top..<min(side, top + rows) {
-                    for column in left..<min(side, left + columns) {
-                        image[(channel * side + row) * side + column] = value
-                    }
-                }
-            }
-        }
+        let image = blocksPicture(side: side)
         let prior = try makePrior(.motion)
         var stream = RandomStream(seed: 8, name: "truth")
         let truth = prior.kernel(of: prior.draw(.motion, from: &stream))

@@ -27,3 +27,22 @@ func peakSignalToNoise(_ kernel: Tensor<Float>, _ truth: Tensor<Float>) -> Doubl
 func makePrior(_ family: KernelFamily, scale: Int = 4, centre: KernelCentre = .registered) throws -> KernelPrior {
     try KernelPrior(settings: KernelPriorSettings(family: family, scale: scale, centre: centre))
 }
+
+/// A picture of blocks in three colours, `[3, side, side]`: edges in both directions.
+func blocksPicture(side: Int) -> Tensor<Float> {
+    var random = RandomStream(seed: 3, name: "picture")
+    var image = Tensor<Float>(shape: [3, side, side])
+    for _ in 0..<60 {
+        let (top, left) = (random.index(below: side), random.index(below: side))
+        let (rows, columns) = (2 + random.index(below: side / 3), 2 + random.index(below: side / 3))
+        for channel in 0..<3 {
+            let value = Float(random.uniform())
+            for row in top..<min(side, top + rows) {
+                for column in left..<min(side, left + columns) {
+                    image[(channel * side + row) * side + column] = value
+                }
+            }
+        }
+    }
+    return image
+}
