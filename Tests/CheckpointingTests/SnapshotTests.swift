@@ -31,19 +31,6 @@ import Testing
         #expect { try snapshot.int("random/noise/key") } throws: { isCheckpointError(.wrongType)($0) }
     }
 
-    @Test func `a subtree merged back under its name is the tree`() throws {
-        let snapshot = exampleSnapshot()
-        var rebuilt = Snapshot()
-        for group in ["network", "chains", "random", "trace"] {
-            rebuilt.merge(snapshot.subtree(group), under: group)
-        }
-        #expect(rebuilt.subtree("chains") == snapshot.subtree("chains"))
-        #expect(try rebuilt.dataset("chains/deep/er/weights") == snapshot.dataset("chains/deep/er/weights"))
-        #expect(try snapshot.subtree("network").double("rate") == 1e-4)
-        #expect(snapshot.subtree("net").datasets.isEmpty)
-        #expect(snapshot.subtree("") == snapshot)
-    }
-
     @Test func `a restored random stream goes on with the next number`() throws {
         var stream = RandomStream(seed: 3, name: "noise")
         for _ in 0..<7 { _ = stream.nextWord() }

@@ -101,17 +101,6 @@ public struct FileError: Failure, Equatable {
     /// Whether a name that was to be given is taken.
     public var isTaken: Bool { cause == .fileExists || cause == .directoryNotEmpty }
 
-    /// Whether it can pass by itself, so that waiting and trying again is right: a full or read-only file system, a
-    /// quota, a lack of descriptors or memory.
-    public var isPassing: Bool {
-        switch cause {
-        case .noSpace, .readOnlyFileSystem, .permissionDenied, .notPermitted, .ioError, .tooManyOpenFiles,
-            .tooManyOpenFilesInSystem, .noMemory, .resourceBusy, .staleNFSFileHandle, .diskQuotaExceeded:
-            true
-        default: false
-        }
-    }
-
     /// The same error, of the file as people know its place.
     /// - Parameter directory: a directory that is called `place` for them; nil where the very path is.
     package func relocated(from directory: FilePath? = nil, to place: FilePath) -> FileError {

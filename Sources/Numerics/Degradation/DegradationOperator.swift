@@ -43,10 +43,6 @@ public struct DegradationOperator: Sendable {
     public var height: Int { shape.height }
     /// W, columns of the high-resolution image.
     public var width: Int { shape.width }
-    /// H / s, rows of the low-resolution image.
-    public var lowResolutionHeight: Int { shape.lowHeight }
-    /// W / s, columns of the low-resolution image.
-    public var lowResolutionWidth: Int { shape.lowWidth }
 
     // MARK: The operator
 

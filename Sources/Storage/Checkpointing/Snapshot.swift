@@ -155,29 +155,6 @@ public struct Snapshot: Sendable {
         return string
     }
 
-    // MARK: Trees
-
-    /// Adds everything in another snapshot under a group, replacing what has the same path.
-    public mutating func merge(_ other: Snapshot, under prefix: String) {
-        let prefix = Self.normalised(prefix)
-        for (path, dataset) in other.datasets { datasets[Self.normalised(prefix + "/" + path)] = dataset }
-        for (path, value) in other.attributes { attributes[Self.normalised(prefix + "/" + path)] = value }
-    }
-
-    /// Everything under a group, with paths as seen from there; empty if there is no such group.
-    public func subtree(_ prefix: String) -> Snapshot {
-        let prefix = Self.normalised(prefix)
-        var result = Snapshot()
-        result.origin = prefix.isEmpty ? origin : "\(origin), group \(prefix)"
-        for (path, dataset) in datasets {
-            if let rest = Self.path(path, below: prefix) { result.datasets[rest] = dataset }
-        }
-        for (path, value) in attributes {
-            if let rest = Self.path(path, below: prefix) { result.attributes[rest] = value }
-        }
-        return result
-    }
-
     /// Takes an attribute out, if it is there.
     mutating func removeAttribute(_ path: String) -> AttributeValue? {
         attributes.removeValue(forKey: Self.normalised(path))

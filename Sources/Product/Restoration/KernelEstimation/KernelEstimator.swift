@@ -69,9 +69,6 @@ struct KernelEstimator {
         return network.output
     }
 
-    /// The free kernel, whoever leads; nil where none is looked for, or not yet.
-    var freeKernel: Tensor<Float>? { free?.kernel }
-
     /// The chains' mean kernel, whoever leads; nil where there are none or they have not been asked yet.
     var chainsKernel: Tensor<Float>? { oracle == nil && settings.followsChains ? search.last?.kernel : nil }
 
