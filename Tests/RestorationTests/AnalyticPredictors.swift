@@ -34,8 +34,8 @@ final class SmoothPicturePredictor: NoisePredictor {
     let classCount: Int?
     private let alphaBars: [Double]
     private let size: Int
-    private let basis: [Float]
-    private let powers: [Float]
+    private let amplitude: Double
+    private let exponent: Double
 
     init(
         size: Int, channels: Int = 3, predictsVariance: Bool = false, classCount: Int? = nil, amplitude: Double = 0.05,
@@ -45,63 +45,100 @@ final class SmoothPicturePredictor: NoisePredictor {
         self.channels = channels
         self.predictsVariance = predictsVariance
         self.classCount = classCount
+        self.amplitude = amplitude
+        self.exponent = exponent
         alphaBars = try NoiseSchedule(DiffusionDescription()).alphaBar
-        basis = (0..<size * size).map { index in
-            let (frequency, position) = (Double(index / size), Double(index % size))
-            let norm = ((frequency == 0 ? 1 : 2) / Double(size)).squareRoot()
-            return Float(norm * cos(.pi * frequency * (position + 0.5) / Double(size)))
-        }
-        powers = (0..<size * size).map { index in
-            let (row, column) = (Double(index / size), Double(index % size))
-            return Float(amplitude * Double(size * size) / pow(1 + row * row + column * column, exponent))
-        }
     }
 
     /// A picture `[channels, size, size]` of the distribution, in [0, 1] but for rare tails.
     func picture(seed: UInt64) -> Tensor<Float> {
         var stream = RandomStream(seed: seed, name: "smooth picture")
+        let transform = CosineTransform(height: size, width: size)
+        let powers = powers(height: size, width: size)
         var planes: [Float] = []
         for _ in 0..<channels {
-            let coefficients = powers.map { $0.squareRoot() * Float(stream.normal()) }
-            planes += transformed(coefficients, forward: false)
+            planes += transform.inverse(powers.map { $0.squareRoot() * Float(stream.normal()) })
         }
         return Tensor(shape: [channels, size, size], planes.map { min(max(0.5 * ($0 + 1), 0), 1) })
     }
 
     func predict(_ image: Tensor<Float>, timestep: Double, label _: Int?) throws -> Tensor<Float> {
         let alphaBar = Float(alphaBars[Int(timestep)])
-        let pixels = size * size
+        let (height, width) = (image.shape[1], image.shape[2])
+        let transform = CosineTransform(height: height, width: width)
+        let powers = powers(height: height, width: width)
+        let pixels = height * width
         let values = image.elements
         var noise: [Float] = []
         for channel in 0..<image.shape[0] {
-            var coefficients = transformed(Array(values[channel * pixels..<(channel + 1) * pixels]), forward: true)
+            var coefficients = transform.forward(Array(values[channel * pixels..<(channel + 1) * pixels]))
             for index in coefficients.indices {
                 // What is left of the coefficient when its Wiener estimate has been taken off, as unit noise.
                 let fraction = alphaBar * powers[index] / (alphaBar * powers[index] + 1 - alphaBar)
                 coefficients[index] *= (1 - fraction) / (1 - alphaBar).squareRoot()
             }
-            noise += transformed(coefficients, forward: false)
+            noise += transform.inverse(coefficients)
         }
         let variances = predictsVariance ? noise.map { _ in Float(-0.5) } : []
-        return Tensor(shape: [(predictsVariance ? 2 : 1) * image.shape[0], size, size], noise + variances)
+        return Tensor(shape: [(predictsVariance ? 2 : 1) * image.shape[0], height, width], noise + variances)
     }
 
-    /// The two-dimensional cosine transform, or its inverse.
-    private func transformed(_ plane: [Float], forward: Bool) -> [Float] {
-        transposedProduct(transposedProduct(plane, forward), forward)
+    /// The coefficients' variances; frequencies are counted in periods of `size` pixels, so that pictures of any size are of
+    /// one kind.
+    private func powers(height: Int, width: Int) -> [Float] {
+        (0..<height * width).map { index in
+            let row = Double(index / width) * Double(size) / Double(height)
+            let column = Double(index % width) * Double(size) / Double(width)
+            return Float(amplitude * Double(size * size) / pow(1 + row * row + column * column, exponent))
+        }
+    }
+}
+
+/// The orthonormal cosine transform of planes of one size.
+private struct CosineTransform {
+    private let height: Int
+    private let width: Int
+    private let rows: [Float]
+    private let columns: [Float]
+
+    init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+        rows = Self.basis(height)
+        columns = Self.basis(width)
+    }
+
+    private static func basis(_ size: Int) -> [Float] {
+        (0..<size * size).map { index in
+            let (frequency, position) = (Double(index / size), Double(index % size))
+            let norm = ((frequency == 0 ? 1 : 2) / Double(size)).squareRoot()
+            return Float(norm * cos(.pi * frequency * (position + 0.5) / Double(size)))
+        }
+    }
+
+    func forward(_ plane: [Float]) -> [Float] {
+        let transposed = Self.transposedProduct(plane, height, width, columns, forward: true)
+        return Self.transposedProduct(transposed, width, height, rows, forward: true)
+    }
+
+    func inverse(_ coefficients: [Float]) -> [Float] {
+        let transposed = Self.transposedProduct(coefficients, height, width, columns, forward: false)
+        return Self.transposedProduct(transposed, width, height, rows, forward: false)
     }
 
     /// The transform along the rows, transposed.
-    private func transposedProduct(_ plane: [Float], _ forward: Bool) -> [Float] {
-        var result = [Float](repeating: 0, count: size * size)
-        for row in 0..<size {
-            for other in 0..<size {
+    private static func transposedProduct(
+        _ plane: [Float], _ height: Int, _ width: Int, _ basis: [Float], forward: Bool
+    ) -> [Float] {
+        var result = [Float](repeating: 0, count: height * width)
+        for row in 0..<height {
+            for other in 0..<width {
                 var sum: Float = 0
-                for index in 0..<size {
-                    let element = forward ? other * size + index : index * size + other
-                    sum += plane[row * size + index] * basis[element]
+                for index in 0..<width {
+                    let element = forward ? other * width + index : index * width + other
+                    sum += plane[row * width + index] * basis[element]
                 }
-                result[other * size + row] = sum
+                result[other * height + row] = sum
             }
         }
         return result

@@ -130,7 +130,7 @@ import Testing
         ("kernel", "box"), ("kernel_centre", "middle"), ("precision", "f16"), ("threads", "0"),
         ("checkpoint_interval", "0"), ("checkpoint_interval", "nan"), ("sampler", "gibbs"), ("method", "dkp"),
         ("preset", "quick"), ("scale", "[4]"), ("scale", "{a: 1}"), ("seed", "null"), ("scale", "''"),
-        ("diffusion_steps", "0"), ("diffusion_steps", "null"), ("diffusion_sampler", "plms"), ("eta", "-0.1"),
+        ("diffusion_steps", "0"), ("diffusion_steps", "none"), ("diffusion_sampler", "plms"), ("eta", "-0.1"),
         ("eta", "nan"), ("data_consistency", "none"), ("class_label", "-1"),
         ("noise", "-1"), ("noise", "101"), ("noise", "nan"), ("noise", "null"), ("noise", "none"),
     ])

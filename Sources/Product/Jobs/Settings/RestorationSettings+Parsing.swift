@@ -101,7 +101,7 @@ extension RestorationSettings {
                 case .sampler: sampler?.rawValue ?? ""
                 case .oracleKernel: oracleKernel ?? ""
                 case .weights: weights ?? ""
-                case .diffusionSteps: String(diffusionSteps)
+                case .diffusionSteps: diffusionSteps.map(String.init) ?? ""
                 case .diffusionSampler: diffusionSampler.rawValue
                 case .eta: String(eta)
                 case .dataConsistency: dataConsistency.rawValue
@@ -118,6 +118,7 @@ extension RestorationSettings {
             switch key {
             case .kernel: kernel = nil
             case .steps: steps = nil
+            case .diffusionSteps: diffusionSteps = nil
             case .threads: threads = nil
             case .sampler: sampler = nil
             case .oracleKernel: oracleKernel = nil

@@ -94,8 +94,9 @@ public struct RestorationSettings: Sendable, Hashable {
     /// The weights of diff-dkp and pnp-dkp, `file.h5` or `file.h5#group`: see ``WeightsLocation``; nil takes those that
     /// come with the program.
     public var weights: String?
-    /// The steps of diff-dkp's reverse process, 1 to 100,000 and at most those of the model's training.
-    public var diffusionSteps = 100
+    /// The steps of diff-dkp's reverse process, 1 to 100,000 and at most those of the model's training; nil takes the
+    /// preset's.
+    public var diffusionSteps: Int?
     /// How a step of the reverse process goes to the next noise level.
     public var diffusionSampler = DiffusionSampler.ddpm
     /// The noise that DDIM adds, 0 (none) to 1 (as much as DDPM).

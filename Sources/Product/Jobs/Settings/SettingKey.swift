@@ -40,7 +40,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         case .sampler: Self.list(RestorationSettings.Sampler.self) + ", or null for the preset's"
         case .oracleKernel: "the path of a kernel file, or null"
         case .weights: "a weights file, perhaps with a group as in FILE.h5#GROUP, or null"
-        case .diffusionSteps: "a whole number from 1 to 100000"
+        case .diffusionSteps: "a whole number from 1 to 100000, or null for the preset's"
         case .diffusionSampler: Self.list(RestorationSettings.DiffusionSampler.self)
         case .eta: "a number from 0 to 1"
         case .dataConsistency: Self.list(RestorationSettings.DataConsistency.self)
@@ -54,7 +54,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     /// Whether null (in a file) or an empty value (in an override) stands for "not set".
     public var isOptional: Bool {
         switch self {
-        case .kernel, .steps, .threads, .sampler, .oracleKernel, .weights, .classLabel: true
+        case .kernel, .steps, .diffusionSteps, .threads, .sampler, .oracleKernel, .weights, .classLabel: true
         default: false
         }
     }

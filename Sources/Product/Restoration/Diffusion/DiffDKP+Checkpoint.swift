@@ -23,17 +23,18 @@ extension DiffDKP {
     }
 
     /// The whole state but the weights: the noisy image, where in the schedule it stands, the kernel network, the
-    /// sampler and the random streams.
+    /// sampler and the random streams; once the reverse process is over, the splitting's.
     public func snapshot() throws -> Snapshot {
         var snapshot = Snapshot()
         snapshot.setAttribute("diffusion/step", step)
-        snapshot.setAttribute("diffusion/timestep", step < totalSteps ? schedule.timesteps[totalSteps - 1 - step] : -1)
+        snapshot.setAttribute("diffusion/timestep", step < schedule.count ? schedule.timesteps[schedule.count - 1 - step] : -1)
         snapshot.setAttribute("diffusion/schedule", try scheduleText())
         snapshot.setAttribute("diffusion/weights", model.name)
         snapshot.setAttribute("diffusion/weights_sha256", model.sha256)
         snapshot.set("diffusion/x_t", noisy)
         snapshot.set(noise, as: "random/diffusion_noise")
         estimator.save(to: &snapshot)
+        rounds?.save(to: &snapshot)
         return snapshot
     }
 
@@ -50,6 +51,15 @@ extension DiffDKP {
         noisy = try snapshot.tensor("diffusion/x_t", shape: noisy.shape)
         noise = try snapshot.stream("random/diffusion_noise")
         try estimator.restore(from: snapshot)
+        guard step >= schedule.count, let rounds = try makeRounds() else {
+            self.step = step
+            return
+        }
+        if snapshot.contains("pnp/image") { try rounds.restore(from: snapshot) } else { rounds.begin(with: [hypothesis]) }
+        guard step == schedule.count + rounds.step else {
+            throw CheckpointError(
+                .wrongType, "\(snapshot.origin): diffusion/step is \(step), of \(totalSteps) steps")
+        }
         self.step = step
     }
 

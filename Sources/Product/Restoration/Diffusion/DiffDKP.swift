@@ -1,17 +1,21 @@
 import Degradation
 import Diffusion
 import Jobs
+import KernelFamilies
 import KernelPrior
 public import Tensors
 
 /// Diff-DKP (Algorithm 3): a fixed, trained diffusion model restores the image while the kernel is found beside it, from
 /// the low-resolution image alone.
 ///
-/// One ``advance()`` is one step of the reverse process. The whole state but the weights travels through ``snapshot()``:
-/// a process resumed from it computes the same bytes as one that was never stopped, on the same type of machine with the
-/// same number of threads.
+/// The reverse process ends with a sample of the model; unless the settings leave it out, a splitting with the same model
+/// and the kernel found follows, which seeks the mean. One ``advance()`` is one step of either. The whole state but the
+/// weights travels through ``snapshot()``: a process resumed from it computes the same bytes as one that was never
+/// stopped, on the same type of machine with the same number of threads.
 public final class DiffDKP: RestorationProcess {
     let settings: DiffusionSettings
+    private let restoration: RestorationSettings
+    private let input: Tensor<Float>
     let model: DiffusionModel
     let schedule: NoiseSchedule
     let canvas: Canvas
@@ -32,11 +36,20 @@ public final class DiffDKP: RestorationProcess {
     var noise: RandomStream
     /// The last data-consistent image, for whoever looks before the end.
     private var clean: Tensor<Float>?
+    /// What comes after the reverse process; nil before, or where nothing does.
+    var rounds: RestorationRounds?
 
     /// The steps done.
     public internal(set) var step = 0
-    /// The steps to do.
-    public var totalSteps: Int { schedule.count }
+    /// The steps to do; fewer than at first where the kernel found is one that the splitting does not refine.
+    public var totalSteps: Int { schedule.count + endingSteps }
+
+    private var endingSteps: Int {
+        if let rounds { return rounds.totalSteps }
+        guard let ending = settings.ending else { return 0 }
+        let canBeRefined = KernelHypothesis.canBeRefined(restoration.kernelFamily, estimator.settings)
+        return RestorationRounds.steps(ending, hypotheses: 1, refines: estimator.isSearching && canBeRefined)
+    }
 
     /// A process at its beginning.
     ///
@@ -60,7 +73,11 @@ public final class DiffDKP: RestorationProcess {
         input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel, diffusion: DiffusionSettings?,
         oracleKernel: Tensor<Float>?, warmsUp: Bool
     ) throws {
-        let diffusion = diffusion ?? DiffusionSettings(settings)
+        var diffusion = diffusion ?? DiffusionSettings(settings)
+        let inputNoise = settings.noiseDeviation(of: input)
+        if let ending = diffusion.ending {
+            diffusion.ending?.dataDeviation = max(ending.dataDeviation, inputNoise)
+        }
         let channels = model.predictor.channels
         guard input.shape[0] == channels || input.shape[0] == 1 else {
             throw RestorationError(
@@ -68,6 +85,8 @@ public final class DiffDKP: RestorationProcess {
                 remedy: "take a model for colour images")
         }
         self.settings = diffusion
+        restoration = settings
+        self.input = input
         self.model = model
         label = try model.checkedLabel(settings.classLabel)
         schedule = try NoiseSchedule(model.description, respacing: Respacing(steps: diffusion.steps))
@@ -79,7 +98,8 @@ public final class DiffDKP: RestorationProcess {
         let (height, width) = (input.shape[1] * scale, input.shape[2] * scale)
         canvas = Canvas(imageHeight: height, imageWidth: width, least: model.imageSize)
         estimator = try KernelEstimator(
-            diffusion.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp)
+            diffusion.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp, observed: input,
+            noise: inputNoise)
         let size = estimator.prior.kernelSize
         consistency =
             switch diffusion.dataConsistency {
@@ -96,12 +116,42 @@ public final class DiffDKP: RestorationProcess {
     }
 
     /// The kernel that the image is restored with at present, `[n, n]`.
-    public var kernel: Tensor<Float> { estimator.kernel }
+    public var kernel: Tensor<Float> { rounds?.kernel ?? estimator.kernel }
 
-    /// One step of Algorithm 3.
+    /// One step of Algorithm 3, or of the splitting.
     /// - Throws: ``RestorationError`` with code `notFinite`; what the network throws.
     public func advance() throws -> StepRecord {
-        let level = totalSteps - 1 - step
+        if let rounds {
+            let (imageLoss, kernelLoss, phase) = try rounds.advance()
+            step += 1
+            return StepRecord(step: step, imageLoss: imageLoss, kernelLoss: kernelLoss, phase: phase)
+        }
+        let record = try reverse()
+        if step == schedule.count { try makeRounds()?.begin(with: [hypothesis]) }
+        return record
+    }
+
+    /// What the reverse process found.
+    var hypothesis: KernelHypothesis {
+        guard estimator.isSearching else {
+            return KernelHypothesis(kernel: estimator.kernel, category: nil, isRefined: false)
+        }
+        return KernelHypothesis(kernel: estimator.kernel, category: estimator.category)
+    }
+
+    /// Makes the rounds ready to begin, where there are any.
+    @discardableResult
+    func makeRounds() throws -> RestorationRounds? {
+        guard let ending = settings.ending else { return nil }
+        rounds = try RestorationRounds(
+            model, input: input, restoration: restoration,
+            extent: estimator.chainsKernel.map { KernelExtent($0, centre: estimator.prior.settings.centrePosition) },
+            settings: ending)
+        return rounds
+    }
+
+    private func reverse() throws -> StepRecord {
+        let level = schedule.count - 1 - step
         let prediction = try NoisePrediction(of: noisy, at: schedule.timesteps[level], by: predictor, label: label)
         let predicted = schedule.cleanImage(of: noisy, prediction, at: level)
         let image = canvas.image(of: predicted).map { 0.5 * ($0 + 1) }
@@ -132,7 +182,7 @@ public final class DiffDKP: RestorationProcess {
     /// Random kernel sampling and the kernel network's updates with the present image (Equations 3 to 13).
     private func estimateKernel() {
         for _ in 0..<settings.samplesPerStep {
-            estimator.sample(form, step: step, of: totalSteps)
+            estimator.sample(form, step: step, of: schedule.count)
             guard estimator.trainsNetwork else { continue }
             for _ in 0..<settings.networkUpdatesPerSample {
                 form.gradient(at: estimator.networkKernel, into: &kernelGradient)
@@ -146,11 +196,16 @@ public final class DiffDKP: RestorationProcess {
 
     /// The restored image and kernel at present.
     public func estimate() throws -> RestorationEstimate {
-        let finished = step == totalSteps ? nil : clean
-        let image = finished ?? canvas.image(of: noisy).map { 0.5 * ($0 + 1) }
+        let image = rounds?.image ?? sample
         let clipped = image.map { min(max($0, 0), 1) }
         return RestorationEstimate(
             image: isGray ? clipped.channelMean() : clipped, kernel: kernel, kernelCategory: estimator.category,
             kernelConfidence: estimator.confidence)
+    }
+
+    /// The data-consistent image of the last step, and at the end of the reverse process the sample itself.
+    private var sample: Tensor<Float> {
+        if step < schedule.count, let clean { return clean }
+        return canvas.image(of: noisy).map { 0.5 * ($0 + 1) }
     }
 }

@@ -30,6 +30,6 @@ extension DiffusionModel {
             predictor: try UNet(weights, precision: precision.resolved), description: training,
             imageSize: configuration.imageSize, name: location.description, sha256: digest)
         sizeMultiple = configuration.reduction
-        if !configuration.hasAttention { largestTile = max(imageSize, Self.largestConvolutionalTile) }
+        largestTile = Self.largestTile(of: configuration)
     }
 }

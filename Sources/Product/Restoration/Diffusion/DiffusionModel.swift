@@ -19,8 +19,11 @@ public struct DiffusionModel {
     /// The most rows and columns that the network is given at once when it denoises images of other sizes than its own.
     var largestTile: Int
 
-    /// That of networks that see no further than their convolutions reach: any size will do, and this one bounds memory.
-    static let largestConvolutionalTile = 512
+    /// The largest tile of a network: with attention that of its training; one that sees no further than its convolutions
+    /// reach takes any size, and the number here bounds memory.
+    static func largestTile(of configuration: UNetConfiguration) -> Int {
+        configuration.hasAttention ? configuration.imageSize : max(configuration.imageSize, 512)
+    }
 
     /// A model of these parts.
     public init(

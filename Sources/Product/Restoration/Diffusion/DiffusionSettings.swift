@@ -21,6 +21,9 @@ public struct DiffusionSettings: Sendable, Equatable {
     public var networkUpdatesPerSample = 2
     /// How the kernel is found.
     public var kernelEstimation = chains
+    /// The splitting that makes the picture once the reverse process is over, which finds the kernel: a sample of the
+    /// model is *a* likely image, and what is wanted is their mean. Nil takes the sample.
+    public var ending: PnPSettings?
 
     /// As for an untrained network, but surer of the image: a trained one follows a kernel that is too narrow less far
     /// into smoothness. Taken as certain, though, its image can lead the chains into a streak that they never leave.
@@ -32,11 +35,16 @@ public struct DiffusionSettings: Sendable, Equatable {
 
     /// The numbers that a user's settings mean.
     public init(_ settings: RestorationSettings) {
-        if settings.preset == .paper {
+        switch settings.preset {
+        case .paper:
             kernelEstimation = .paper
             samplesPerStep = 10
+        case .fast: steps = 50
+        case .best: steps = 250
+        case .default: break
         }
-        steps = settings.diffusionSteps
+        if settings.preset != .paper { ending = PnPSettings(settings) }
+        if let steps = settings.diffusionSteps { self.steps = steps }
         sampler = settings.diffusionSampler == .ddpm ? .ddpm : .ddim(eta: settings.eta)
         dataConsistency = settings.dataConsistency
         kernelEstimation = kernelEstimation.with(sampler: settings.sampler)

@@ -31,7 +31,9 @@ public struct MemoryEstimate {
         let (height, width) = (height * settings.scale, width * settings.scale)
         switch settings.method {
         case .dipDKP: return try Self.programBytes + dipBytes(DIPSettings(settings), height, width)
-        case .diffDKP: return try Self.programBytes + diffusionBytes(height, width)
+        case .diffDKP:
+            let ending = DiffusionSettings(settings).ending == nil ? 0 : try denoisingBytes(height, width)
+            return try Self.programBytes + max(diffusionBytes(height, width), ending)
         case .pnpDKP:
             // The untrained network is gone before the trained one comes.
             let search = PnPSettings(settings).search
@@ -76,7 +78,8 @@ public struct MemoryEstimate {
     private func denoisingBytes(_ height: Int, _ width: Int) throws -> Int {
         let configuration = try configuration()
         let network = try UNet.plannedByteCount(configuration, precision: settings.precision.resolved)
-        func tile(_ length: Int) -> Double { Double(min(length + 32, DiffusionModel.largestConvolutionalTile)) }
+        let largest = DiffusionModel.largestTile(of: configuration)
+        func tile(_ length: Int) -> Double { Double(min(length + 32, largest)) }
         let pixels = Double(configuration.imageSize * configuration.imageSize)
         let ratio = max(1, tile(height) * tile(width) / pixels)
         return Int(Double(network) * ratio) + height * width * 4 * 40 * max(channels, 3)

@@ -8,9 +8,10 @@ public import Tensors
 /// PnP-DKP: DIP-DKP finds the kernel, a trained denoiser makes the picture, and the picture improves the kernel.
 ///
 /// The search for the kernel ends as soon as it has come to rest, with a Gaussian and, in the family `auto`, a kernel of
-/// no family; then rounds of half-quadratic splitting with either follow, a choice, and a last denoising. One ``advance()`` is one step of either. The whole state but the weights travels through
-/// ``snapshot()``: a process resumed from it computes the same bytes as one that was never stopped, on the same type of
-/// machine with the same number of threads.
+/// no family; then rounds of half-quadratic splitting with either follow, a choice, and a last denoising. One
+/// ``advance()`` is one step of either. The whole state but the weights travels through ``snapshot()``: a process resumed
+/// from it computes the same bytes as one that was never stopped, on the same type of machine with the same number of
+/// threads.
 public final class PnPDKP: RestorationProcess {
     let input: Tensor<Float>
     let restoration: RestorationSettings
@@ -93,11 +94,9 @@ public final class PnPDKP: RestorationProcess {
         guard oracleKernel == nil else { return RestorationRounds.steps(settings, hypotheses: 1, refines: false) }
         let isAuto = restoration.kernelFamily == .auto && settings.search.kernelEstimation.followsChains
         return RestorationRounds.steps(
-            settings, hypotheses: isAuto ? 2 : 1, refines: restoration.kernelFamily != .gaussian)
+            settings, hypotheses: isAuto ? 2 : 1,
+            refines: KernelHypothesis.canBeRefined(restoration.kernelFamily, settings.search.kernelEstimation))
     }
-
-    /// Whether the image refines a kernel of a category.
-    private func isRefined(_ category: KernelCategory?) -> Bool { category != .gaussian }
 
     /// The kernel that the image is restored with at present, `[n, n]`.
     public var kernel: Tensor<Float> {
@@ -109,16 +108,8 @@ public final class PnPDKP: RestorationProcess {
     func makeRounds(extent: KernelExtent?) throws -> RestorationRounds {
         // Before the model is opened: the two need not be in memory at once.
         search = nil
-        let model = try prior.open()
-        let scale = restoration.scale
-        let channels = model.predictor.channels
-        let denoiser = try model.denoiser(
-            height: input.shape[1] * scale, width: input.shape[2] * scale, label: restoration.classLabel)
-        let splitting = try HalfQuadraticSplitting(
-            observed: input.shape[0] == channels ? input : input.replicated(channels), scale: scale, denoiser: denoiser,
-            kernelSize: kernelSize, centre: kernelSettings.centrePosition, extent: extent, seed: restoration.seed,
-            settings: settings)
-        let rounds = RestorationRounds(splitting, settings: settings)
+        let rounds = try RestorationRounds(
+            prior.open(), input: input, restoration: restoration, extent: extent, settings: settings)
         self.rounds = rounds
         return rounds
     }
@@ -126,12 +117,12 @@ public final class PnPDKP: RestorationProcess {
     /// The kernels that a search ended with: the chains', and a free one where it leads.
     private func hypotheses(of search: DIPDKP) -> [KernelHypothesis] {
         let leading = KernelHypothesis(
-            kernel: search.kernel, category: search.category, isRefined: isRefined(search.category))
+            kernel: search.kernel, category: search.category)
         let estimator = search.estimator
         guard restoration.kernelFamily == .auto, search.category == .free, let kernel = estimator.chainsKernel,
             let category = estimator.chainsCategory
         else { return [leading] }
-        return [KernelHypothesis(kernel: kernel, category: category, isRefined: isRefined(category)), leading]
+        return [KernelHypothesis(kernel: kernel, category: category), leading]
     }
 
     /// One step of the search, or of the splitting.

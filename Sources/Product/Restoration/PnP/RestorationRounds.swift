@@ -1,4 +1,6 @@
 import Checkpointing
+import Diffusion
+import Jobs
 import KernelFamilies
 import KernelPrior
 import Tensors
@@ -11,6 +13,23 @@ struct KernelHypothesis {
     /// Whether the image refines it. A kernel of few parameters, found with the image integrated out, is better than
     /// what one image says of its taps.
     var isRefined: Bool
+
+    /// A kernel as given.
+    init(kernel: Tensor<Float>, category: KernelCategory?, isRefined: Bool) {
+        self.kernel = kernel
+        self.category = category
+        self.isRefined = isRefined
+    }
+
+    /// A kernel that a search ended with.
+    init(kernel: Tensor<Float>, category: KernelCategory?) {
+        self.init(kernel: kernel, category: category, isRefined: category != .gaussian)
+    }
+
+    /// Whether a search of that kind can end with a kernel that the image refines.
+    static func canBeRefined(_ family: KernelFamily, _ search: KernelEstimationSettings) -> Bool {
+        family != .gaussian || !search.followsChains
+    }
 }
 
 /// The rounds of half-quadratic splitting: one with each kernel that the search proposes, a choice by the prior's energy,
@@ -34,8 +53,27 @@ final class RestorationRounds {
     /// The steps done, the last denoising included.
     private(set) var step = 0
 
-    init(_ splitting: HalfQuadraticSplitting, settings: PnPSettings) {
-        self.splitting = splitting
+    /// Rounds that are ready to begin.
+    /// - Parameters:
+    ///   - model: the trained model that denoises.
+    ///   - input: the low-resolution colour planes `[channels, height, width]`; one plane stands for as many as the network has.
+    ///   - restoration: the user's settings.
+    ///   - extent: how far a refined kernel should reach; nil leaves that to the image.
+    /// - Throws: ``RestorationError`` for a label that does not suit the network; `DiffusionError`, `LibraryError`.
+    init(
+        _ model: DiffusionModel, input: Tensor<Float>, restoration: RestorationSettings, extent: KernelExtent?,
+        settings: PnPSettings
+    ) throws {
+        let scale = restoration.scale
+        let channels = model.predictor.channels
+        let denoiser = try model.denoiser(
+            height: input.shape[1] * scale, width: input.shape[2] * scale, label: restoration.classLabel)
+        let kernelSettings = KernelPriorSettings(
+            family: restoration.kernelFamily, scale: scale, centre: restoration.kernelCentre)
+        splitting = try HalfQuadraticSplitting(
+            observed: input.shape[0] == channels ? input : input.replicated(channels), scale: scale, denoiser: denoiser,
+            kernelSize: kernelSettings.kernelSize, centre: kernelSettings.centrePosition, extent: extent,
+            seed: restoration.seed, settings: settings)
         self.settings = settings
     }
 
