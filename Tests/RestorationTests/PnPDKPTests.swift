@@ -30,6 +30,7 @@ import Testing
         short.furtherRounds = 1
         short.stepsPerRound = 6
         short.greatestEnergyRatio = greatestEnergyRatio
+        short.greatestEnergyRatioOfPath = greatestEnergyRatio
         short.settling.earliestShare = 0.25
         short.settling.interval = 2
         short.settling.looks = 2
@@ -161,6 +162,21 @@ import Testing
         #expect(bits(found.kernel) == bits(expected.kernel), "kernels differ, stopped at \(stops), seed \(seed)")
         #expect(found.kernelCategory == expected.kernelCategory)
         #expect(found.kernelConfidence == expected.kernelConfidence)
+    }
+
+    @Test(arguments: [(1.0, KernelCategory.free), (1e9, .gaussian)])
+    func `beside a Gaussian as long and narrow as a path is, the free kernel is chosen sooner`(
+        _ leastElongation: Double, _ choice: KernelCategory
+    ) throws {
+        let settings = settings(steps: 8)
+        var pnp = short(settings, tolerance: 0, greatestEnergyRatio: 0)
+        pnp.greatestEnergyRatioOfPath = 1e9
+        pnp.leastPathElongation = leastElongation
+        let process = try PnPDKP(
+            input: picture(height: 17, width: 18).colour, settings: settings,
+            prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)), pnp: pnp)
+        while process.step < process.totalSteps { _ = try process.advance() }
+        #expect(try process.estimate().kernelCategory == choice)
     }
 
     @Test func `the work that is left counts the steps of both kinds`() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import KernelPrior
+import Tensors
 
 /// Everything that decides what PnP-DKP computes, beyond the input and the weights: the numbers behind a preset.
 public struct PnPSettings: Sendable, Equatable {
@@ -26,6 +27,12 @@ public struct PnPSettings: Sendable, Equatable {
     /// The energy of the image with a kernel of no family, relative to that with the Gaussian, up to which the former is
     /// chosen.
     public var greatestEnergyRatio = 0.8
+    /// The same where the Gaussian is so much longer than wide that a path is likelier than a Gaussian: the wrong shape
+    /// sharpens most along a long kernel.
+    public var greatestEnergyRatioOfPath = 1.15
+    /// The least ratio of a Gaussian's variances along and across that counts as that. Of Gaussians that vary freely in
+    /// width, few are as narrow; of paths, many.
+    public var leastPathElongation = 10.0
     /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
     /// destroy it.
     public var fixedShare = 0.5
@@ -70,6 +77,13 @@ public struct PnPSettings: Sendable, Equatable {
         return (0..<stepsPerRound).map { step in
             firstLevel * pow(ratio, Double(step) / Double(max(stepsPerRound - 1, 1)))
         }
+    }
+
+    /// The energy ratio up to which a kernel of no family is chosen instead of this one, `[n, n]`.
+    func greatestEnergyRatio(beside kernel: Tensor<Float>) -> Double {
+        let moments = KernelMoments(kernel)
+        let isPath = moments.major >= leastPathElongation * moments.minor
+        return isPath ? max(greatestEnergyRatio, greatestEnergyRatioOfPath) : greatestEnergyRatio
     }
 
     /// alpha: the weight of the denoised image beside the data at a noise level.

@@ -130,7 +130,9 @@ final class RestorationRounds {
             let outcome = Outcome(
                 hypothesis: round, image: splitting.image, kernel: splitting.kernel, energy: splitting.energy)
             if let best {
-                let isBetter = outcome.energy < settings.greatestEnergyRatio * best.energy
+                let isBetter =
+                    outcome.energy < settings.greatestEnergyRatio(beside: hypotheses[best.hypothesis].kernel)
+                    * best.energy
                 otherEnergy = isBetter ? best.energy : outcome.energy
                 if isBetter { self.best = outcome }
             } else {
