@@ -24,6 +24,17 @@ public struct Daemon: Sendable {
     /// - Throws: ``DaemonError`` if it cannot start, and what made a service end.
     public func run() async throws {
         try settings.checkProcessors()
+        let threads: BlockingThreads
+        do throws(Errno) {
+            threads = try BlockingThreads()
+        } catch {
+            throw DaemonError(.threads, "no thread can be started: \(error); raise the limit on the user's processes")
+        }
+        try await withTaskExecutorPreference(threads) { try await run(on: threads) }
+    }
+
+    /// - Parameter threads: what this runs on.
+    private func run(on threads: BlockingThreads) async throws {
         let folder = StateFolder(settings.stateDirectory.lexicallyNormalized())
         let files = LocalFileSystem()
         try folder.create(files)
@@ -50,7 +61,7 @@ public struct Daemon: Sendable {
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
                 limits: .init(memory: settings.memoryLimit, niceness: settings.niceness),
-                inputLimits: { live.current.inputLimits }),
+                threads: threads, inputLimits: { live.current.inputLimits }),
             queue: queue, live: live, manager: manager, heartbeat: schedulerHeartbeat,
             logger: logger)
         let inbox = InboxService(
