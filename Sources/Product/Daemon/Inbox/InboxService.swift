@@ -9,7 +9,6 @@ struct InboxService: Service {
     let folder: StateFolder
     let files: any FileSystem
     let claim: Claim
-    let maker: any JobMaker
     let queue: JobQueue
     let live: LiveSettings
     let heartbeat: Heartbeat
@@ -204,7 +203,6 @@ struct InboxService: Service {
                 return nil
             }
         }
-        _ = attempt { try maker.recover() }
         for id in attempt({ try claim.unfinished() }) ?? [] where attempt({ try claim.finish(id) }) != nil {
             await submit(id)
         }

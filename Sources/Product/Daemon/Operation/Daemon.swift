@@ -45,14 +45,12 @@ public struct Daemon: Sendable {
         do throws(FileError) { try JobOwnership.close(folder.jobs, files) } catch {
             throw DaemonError(.stateFolder, "\(error)")
         }
-        let maker = DirectoryJobMaker(folder)
         let live = LiveSettings(settings)
-        let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
+        let claim = Claim(folder, files: files) { Claim.Terms(live.current) }
         let publication = Publication(folder, files: files, logger: logger)
         let queue = JobQueue()
         try await recover(
-            Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), in: folder, files,
-            into: queue)
+            Recovery(folder, files: files, claim: claim, publication: publication), in: folder, files, into: queue)
 
         let manager = ServiceManager(logger: logger)
         let (schedulerHeartbeat, inboxHeartbeat) = (Heartbeat(), Heartbeat())
@@ -65,7 +63,7 @@ public struct Daemon: Sendable {
             queue: queue, live: live, manager: manager, heartbeat: schedulerHeartbeat,
             logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live,
+            folder: folder, files: files, claim: claim, queue: queue, live: live,
             heartbeat: inboxHeartbeat,
             logger: logger,
             onReady: {
