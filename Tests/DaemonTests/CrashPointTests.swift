@@ -74,14 +74,14 @@ import Testing
         }
     }
 
-    @Test func `a job directory half made is completed or begun again`() throws {
+    @Test func `a job directory that an earlier version made half is completed or begun again`() throws {
         for hasInput in [false, true] {
             try withTemporaryDirectory { path in
                 let folder = StateFolder(FilePath(path))
                 let living = MortalFileSystem(changes: .max)
                 try folder.create(living)
                 let id = try #require(id)
-                // As a crash within the making leaves it: made whole beside, then put under its temporary name.
+                // As a crash of one that made jobs beside its claims left it.
                 try drop("image", folder.inbox.appending("cat.png"))
                 #expect(try Protocols(folder, living).claim.claim(component("cat.png"), as: id))
                 try living.rename(folder.job(id), to: folder.jobs.appending(".new-\(id)"))

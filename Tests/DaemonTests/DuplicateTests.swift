@@ -55,13 +55,34 @@ import Testing
         }
     }
 
+    @Test(.tags(.slow), .timeLimit(.minutes(5)), arguments: ["process", "skip"])
+    func `are told by a digest that is computed once for each image`(_ duplicates: String) async throws {
+        try await withTemporaryDirectory { path in
+            let root = FilePath(path)
+            let recorder = try FileCalls(in: root)
+            let daemon = try DaemonProcess(
+                root, worker: FakeWorker.make(in: root), settings: "duplicates: \(duplicates)",
+                launcher: recorder.launcher)
+            try await daemon.waitUntilReady()
+            let before = try recorder.bytesHashed()
+            let size = 3 << 20
+            try drop(
+                Array("ok\n".utf8) + [UInt8](repeating: 0, count: size - 3), daemon.state.appending("inbox/cat.png"))
+            try await wait(for: "the result: \(daemon.lastWords)") { daemon.list("outbox") == ["cat"] }
+            #expect(try await daemon.stop().status == 0)
+            // And a little for the descriptions of jobs.
+            let hashed = try recorder.bytesHashed() - before
+            #expect(size..<(size + 100_000) ~= hashed, "\(hashed)")
+        }
+    }
+
     private func withOutbox(
         _ duplicates: DaemonSettings.Duplicates, _ body: (StateFolder, Claim) throws -> Void
     ) throws {
         try withTemporaryDirectory { path in
             let folder = StateFolder(FilePath(path))
             try folder.create(LocalFileSystem())
-            let claim = Claim(folder, files: LocalFileSystem(), maker: DirectoryJobMaker(folder)) {
+            let claim = Claim(folder, files: LocalFileSystem()) {
                 Claim.Terms(duplicates: duplicates)
             }
             try body(folder, claim)

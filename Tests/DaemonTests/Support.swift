@@ -81,21 +81,6 @@ final class MortalFileSystem: FileSystem {
     }
 }
 
-/// Makes jobs as a living process does, and none as a dead one.
-struct MortalJobMaker: JobMaker {
-    let files: MortalFileSystem
-    let maker: DirectoryJobMaker
-
-    func makeJob(_ id: JobID, input: FilePath, name: String, settings: RestorationSettings) throws {
-        try files.synchronise(input)
-        try maker.makeJob(id, input: input, name: name, settings: settings)
-    }
-    func recover() throws {
-        try files.synchronise(FilePath("/"))
-        try maker.recover()
-    }
-}
-
 /// The protocols of one daemon on a state folder, over some file system.
 struct Protocols {
     let claim: Claim
@@ -103,12 +88,11 @@ struct Protocols {
     let recovery: Recovery
 
     init(_ folder: StateFolder, _ files: MortalFileSystem, limits: InputLimits = InputLimits()) {
-        let maker = MortalJobMaker(files: files, maker: DirectoryJobMaker(folder))
         var defaults = RestorationSettings()
         defaults.method = .dipDKP
-        claim = Claim(folder, files: files, maker: maker, defaults: defaults, limits: limits)
+        claim = Claim(folder, files: files, defaults: defaults, limits: limits)
         publication = Publication(folder, files: files)
-        recovery = Recovery(folder, files: files, maker: maker, claim: claim, publication: publication)
+        recovery = Recovery(folder, files: files, claim: claim, publication: publication)
     }
 }
 

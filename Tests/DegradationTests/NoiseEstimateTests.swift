@@ -29,17 +29,17 @@ import Testing
 
     @Test(arguments: [1, 3], [1.0, 2, 4, 8]) func `the noise is found to half a step`(_ channels: Int, _ noise: Double)
     {
-        let found = 255 * NoiseEstimate.deviation(of: Self.picture(channels: channels, side: 64, noise: noise))
+        let found = 255 * NoiseEstimate.standardDeviation(of: Self.picture(channels: channels, side: 64, noise: noise))
         #expect(abs(found - noise) < 0.5, "found \(found)")
     }
 
     @Test(arguments: [1, 3]) func `a clean picture has hardly more than its rounding`(_ channels: Int) {
-        let found = 255 * NoiseEstimate.deviation(of: Self.picture(channels: channels, side: 64, noise: 0))
+        let found = 255 * NoiseEstimate.standardDeviation(of: Self.picture(channels: channels, side: 64, noise: 0))
         #expect(found < 0.5, "found \(found)")
     }
 
     @Test func `an image too small to tell has none`() {
-        #expect(NoiseEstimate.deviation(of: Tensor(shape: [3, 6, 9], repeating: 0.3)) == 0)
-        #expect(NoiseEstimate.deviation(of: Tensor(shape: [1, 1, 1], repeating: 0.3)) == 0)
+        #expect(NoiseEstimate.standardDeviation(of: Tensor(shape: [3, 6, 9], repeating: 0.3)) == 0)
+        #expect(NoiseEstimate.standardDeviation(of: Tensor(shape: [1, 1, 1], repeating: 0.3)) == 0)
     }
 }

@@ -39,7 +39,7 @@ import Testing
 
     @Test func `five Adam steps end where PyTorch's do`() throws {
         var network = try goldenNetwork()
-        network.warmUp(towards: try goldenTarget().kernel, steps: 5, rate: 1e-3)
+        network.warmUp(towards: try goldenTarget().kernel, steps: 5, learningRate: 1e-3)
         #expect(network.adamSteps == 5)
         // Adam divides by the gradient's size: where that is near zero its rounding errors come through whole.
         expectClose(

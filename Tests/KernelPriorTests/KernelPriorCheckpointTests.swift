@@ -97,7 +97,7 @@ import Testing
             for step in steps {
                 network.backward(Tensor(shape: [7, 7], (0..<49).map { Float(($0 * step) % 11) }))
                 guard step % 3 == 2 else { continue }
-                network.adamStep(rate: 1e-3)
+                network.adamStep(learningRate: 1e-3)
                 network.forward()
                 network.zeroGradients()
             }

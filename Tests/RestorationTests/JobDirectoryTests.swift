@@ -4,6 +4,7 @@ import Foundation
 import Imaging
 import Jobs
 import Restoration
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -34,16 +35,31 @@ import Testing
         }
     }
 
-    @Test func `a moved input is gone from where it was`() throws {
+    @Test func `a directory is made a job of a file beside it, which is moved into it`() throws {
         try withTemporaryDirectory { directory in
-            let input = "\(directory)/cat.png"
-            try picture().writePNG(to: input)
-            let content = try bytes(input)
-            let job = try JobDirectory.create(
-                in: directory, input: input, settings: toySettings(), name: "cat", transfer: .move)
-            #expect(!FileManager.default.fileExists(atPath: input))
+            let (root, file) = (FilePath(directory), FilePath(directory).appending("cat"))
+            try picture().writePNG(to: file.string)
+            let content = try bytes(file.string)
+            let input = try JobInput(file)
+            func prepare(_ settings: RestorationSettings) throws {
+                try JobDirectory.prepare(
+                    root, input: input, at: file, id: "7", originalName: "a cat.png", settings: settings,
+                    LocalFileSystem())
+            }
+            var unusable = toySettings()
+            unusable.scale = 7
+            #expect(throws: SettingsError.self) { try prepare(unusable) }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["cat"])
+
+            try prepare(toySettings())
+
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == ["input.png", "job.json"])
+            let job = try JobDirectory.open(directory)
             #expect(try bytes(job.inputPath) == content)
-            #expect(job.record.originalName == "cat.png")
+            #expect(job.record.originalName == "a cat.png" && job.record.id == "7")
+            #expect(job.record.inputBytes == content.count)
+            #expect(job.record.inputSHA256 == (try JobDirectory.digest(of: job.inputPath).hexadecimal))
         }
     }
 
@@ -66,16 +82,11 @@ import Testing
         }
     }
 
-    @Test func `a symbolic link is not moved into a job`() throws {
+    @Test func `a symbolic link is no input of a job`() throws {
         try withTemporaryDirectory { directory in
             try FileManager.default.createSymbolicLink(
                 atPath: "\(directory)/link.png", withDestinationPath: "/etc/passwd")
-            #expect(throws: FileError.self) {
-                try JobDirectory.create(
-                    in: directory, input: "\(directory)/link.png", settings: toySettings(), name: "job",
-                    transfer: .move)
-            }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["link.png"])
+            #expect(throws: FileError.self) { try JobInput(FilePath(directory).appending("link.png")) }
         }
     }
 
@@ -110,17 +121,6 @@ import Testing
             #expect(recovered.map(\.path) == ["\(directory)/whole"])
             #expect(try files.contentsOfDirectory(atPath: directory).sorted() == ["whole", "whole-input.png"])
             #expect(try JobDirectory.open("\(directory)/whole").record.inputSHA256 == job.record.inputSHA256)
-        }
-    }
-
-    @Test func `an input that changed while it was moved gets its own digest`() throws {
-        try withTemporaryDirectory { directory in
-            let job = try makeJob(in: directory)
-            try FileManager.default.moveItem(atPath: job.path, toPath: "\(directory)/.new-job")
-            try picture(channels: 1).writePNG(to: "\(directory)/.new-job/input.png")
-            let recovered = try #require(try JobDirectory.recoverUnfinished(in: directory).first)
-            #expect(recovered.record.inputSHA256 != job.record.inputSHA256)
-            #expect(try toyWorker(recovered).run() == .finished)
         }
     }
 

@@ -31,10 +31,10 @@ import Testing
         short.stepsPerRound = 6
         short.greatestEnergyRatio = greatestEnergyRatio
         short.greatestEnergyRatioOfPath = greatestEnergyRatio
-        short.settling.earliestShare = 0.25
-        short.settling.interval = 2
-        short.settling.looks = 2
-        short.settling.tolerance = tolerance
+        short.convergence.earliestShare = 0.25
+        short.convergence.interval = 2
+        short.convergence.looks = 2
+        short.convergence.tolerance = tolerance
         short.search.kernelEstimation.coarseShare = 0.2
         return short
     }

@@ -65,9 +65,9 @@ import Testing
         try settings.set("noise", to: "auto", source: "--noise")
         #expect(settings.noise == nil)
         settings.noise = 4
-        #expect(settings.noiseDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 4.0 / 255)
+        #expect(settings.noiseStandardDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 4.0 / 255)
         settings.noise = nil
-        #expect(settings.noiseDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 0)
+        #expect(settings.noiseStandardDeviation(of: Tensor(shape: [3, 40, 40], repeating: 0.5)) == 0)
     }
 
     @Test func `the paper's preset looks for Gaussians unless another family is asked for`() throws {

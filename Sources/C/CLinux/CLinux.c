@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -104,3 +105,5 @@ int dkp_add_niceness(pid_t identifier, int niceness) {
     if (own == -1 && errno != 0) return -1;
     return setpriority(PRIO_PROCESS, (id_t)identifier, own + niceness);
 }
+
+int dkp_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }

@@ -10,11 +10,13 @@ public import Tensors
 /// decimation, passes for noise. The smaller of two estimates counts: from all patches, and from the flattest 30 %.
 public enum NoiseEstimate {
     /// The noise, in the units of `image` `[channels, h, w]`; never below 0, and 0 where the image is too small to tell.
-    public static func deviation(of image: Tensor<Float>) -> Double {
+    public static func standardDeviation(of image: Tensor<Float>) -> Double {
         let isColour = image.shape[0] > 1
         let all = patches(of: image, side: isColour ? 5 : 8)
         let small = isColour ? patches(of: image, side: 4) : all
-        let estimates = [deviation(of: all), deviation(of: small?.flattest(share: 0.3))].compactMap { $0 }
+        let estimates = [standardDeviation(of: all), standardDeviation(of: small?.flattest(share: 0.3))].compactMap {
+            $0
+        }
         return estimates.min() ?? 0
     }
 
@@ -66,7 +68,7 @@ public enum NoiseEstimate {
         return Patches(values: values, count: count, size: size, area: side * side)
     }
 
-    private static func deviation(of patches: Patches?) -> Double? {
+    private static func standardDeviation(of patches: Patches?) -> Double? {
         guard var patches else { return nil }
         let size = patches.size
         var covariance = [Double](repeating: 0, count: size * size)

@@ -4,7 +4,7 @@ public import Tensors
 /// Finds the kernel that explains the data best with a given image, among all kernels: bound to no family, only
 /// non-negative and of sum 1.
 ///
-/// It minimises k'Ak - 2 b'k + ridge ||k||^2 + the centroid's pull by accelerated projected gradient (Beck & Teboulle
+/// It minimises k'Ak - 2 b'k + ridge ||k||^2 + the centroid's penalty by accelerated projected gradient (Beck & Teboulle
 /// 2009, restarted where it overshoots: O'Donoghue & Candes 2015), in double precision and in one order: the same
 /// arguments give the same kernel to the bit.
 public struct FreeKernelEstimator: Sendable, Codable, Equatable {
@@ -35,10 +35,10 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
         let size = equations.kernelSize
         let start = Simplex.projected(kernel.map { Double($0) }.reshaped([size * size]))
         let loss = max(equations.loss(of: start.reshaped([size, size]).map { Float($0) }), 1e-8)
-        let pull = CentroidPull(size: size, centre: centre, weight: centroidWeight * loss)
-        let objective = Objective(equations: equations, ridge: ridge, pull: pull, furtherLoss: furtherLoss)
+        let penalty = CentroidOffsetPenalty(size: size, centre: centre, weight: centroidWeight * loss)
+        let objective = Objective(equations: equations, ridge: ridge, penalty: penalty, furtherLoss: furtherLoss)
 
-        var step = 1 / (1.02 * Self.greatestEigenvalue(of: equations, pull: pull) + ridge)
+        var step = 1 / (1.02 * Self.greatestEigenvalue(of: equations, penalty: penalty) + ridge)
         var present = start
         var ahead = start
         var momentum = 1.0
@@ -73,9 +73,11 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
         return present.reshaped([size, size]).map { Float($0) }
     }
 
-    /// The greatest eigenvalue of A plus the centroid's pull, from below to within a few hundredths: by power iteration
+    /// The greatest eigenvalue of A plus the centroid's penalty, from below to within a few hundredths: by power iteration
     /// from the all-ones vector, which is near the eigenvector as neighbouring taps are alike.
-    private static func greatestEigenvalue(of equations: KernelNormalEquations, pull: CentroidPull) -> Double {
+    private static func greatestEigenvalue(of equations: KernelNormalEquations, penalty: CentroidOffsetPenalty)
+        -> Double
+    {
         let taps = equations.vector.count
         var vector = Tensor<Double>(shape: [taps], repeating: 1 / Double(taps).squareRoot())
         var value = 0.0
@@ -83,11 +85,11 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
             var product = equations.product(with: vector)
             var (row, column) = (0.0, 0.0)
             for index in 0..<taps {
-                row += vector[index] * pull.rows[index]
-                column += vector[index] * pull.columns[index]
+                row += vector[index] * penalty.rows[index]
+                column += vector[index] * penalty.columns[index]
             }
             product.update(with: vector, vector) { index, product, _, _ in
-                product + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
+                product + penalty.weight * (row * penalty.rows[index] + column * penalty.columns[index])
             }
             value = product.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
             guard value > 0 else { return 1 }
@@ -101,18 +103,19 @@ public struct FreeKernelEstimator: Sendable, Codable, Equatable {
 private struct Objective {
     let equations: KernelNormalEquations
     let ridge: Double
-    let pull: CentroidPull
+    let penalty: CentroidOffsetPenalty
     let furtherLoss: FreeKernelEstimator.FurtherLoss?
 
     func half(at point: Tensor<Double>) -> (value: Double, gradient: Tensor<Double>) {
         var gradient = equations.product(with: point)
-        let (row, column) = pull.offset(of: point)
-        var value = 0.5 * (equations.constant + pull.weight * (row * row + column * column))
+        let (row, column) = penalty.offset(of: point)
+        var value = 0.5 * (equations.constant + penalty.weight * (row * row + column * column))
         for index in 0..<point.count {
             value += point[index] * (0.5 * (gradient[index] + ridge * point[index]) - equations.vector[index])
         }
         gradient.update(with: point, equations.vector) { index, product, value, target in
-            product - target + ridge * value + pull.weight * (row * pull.rows[index] + column * pull.columns[index])
+            product - target + ridge * value + penalty.weight
+                * (row * penalty.rows[index] + column * penalty.columns[index])
         }
         guard let furtherLoss else { return (value, gradient) }
         var further = Tensor<Double>(shape: point.shape)
@@ -122,8 +125,8 @@ private struct Objective {
     }
 }
 
-/// The pull of a kernel's centre of mass to where it belongs: weight times the squared offset.
-private struct CentroidPull {
+/// A penalty on a kernel whose centre of mass is not where it belongs: weight times the squared offset.
+private struct CentroidOffsetPenalty {
     let weight: Double
     /// Each tap's distance from the centre, in rows and in columns.
     let rows: [Double]

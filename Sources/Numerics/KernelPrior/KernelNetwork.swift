@@ -176,7 +176,9 @@ public struct KernelNetwork: Sendable {
     }
 
     /// One step of Adam along ``gradients``, which stay as they are. Call ``forward()`` for the new output.
-    public mutating func adamStep(rate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8) {
+    public mutating func adamStep(
+        learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8
+    ) {
         adamSteps += 1
         let step = Int64(adamSteps)
         gradients.withUnsafeBufferPointer { gradients in
@@ -186,7 +188,7 @@ public struct KernelNetwork: Sendable {
                         guard let p = parameters.baseAddress, let g = gradients.baseAddress,
                             let m = first.baseAddress, let v = second.baseAddress
                         else { return }
-                        dkp_adam_step(p, g, m, v, parameters.count, rate, beta1, beta2, epsilon, step)
+                        dkp_adam_step(p, g, m, v, parameters.count, learningRate, beta1, beta2, epsilon, step)
                     }
                 }
             }
@@ -196,13 +198,14 @@ public struct KernelNetwork: Sendable {
     /// Trains the network towards a kernel `[n, n]` on the mean squared error alone: the paper's warm-up.
     /// Leaves the gradients zero and the output up to date; returns the last error.
     @discardableResult
-    public mutating func warmUp(towards target: Tensor<Float>, steps: Int = 200, rate: Double = 1e-4) -> Double {
+    public mutating func warmUp(towards target: Tensor<Float>, steps: Int = 200, learningRate: Double = 1e-4) -> Double
+    {
         precondition(target.shape == output.shape, "the target must be \(output.shape), not \(target.shape)")
         let sample = KernelSample(kernels: [target], categories: [.gaussian], losses: [0], weights: [1])
         for _ in 0..<steps {
             zeroGradients()
             backward(sample.guidance(at: output).gradient)
-            adamStep(rate: rate)
+            adamStep(learningRate: learningRate)
             forward()
         }
         zeroGradients()

@@ -12,8 +12,8 @@ public import Tensors
 public struct SoftmaxKernel: Sendable, Equatable {
     /// How it moves.
     public struct Descent: Sendable, Codable, Equatable {
-        /// Adam's rate.
-        public var rate = 0.03
+        /// Adam's learning rate.
+        public var learningRate = 0.03
         /// The steps.
         public var iterations = 8
         /// The weight of the squared distance, in pixels, of the centre of mass from where it belongs, as a share of the
@@ -102,12 +102,12 @@ public struct SoftmaxKernel: Sendable, Equatable {
                 mean += gradient[index] * kernel[index]
             }
             for index in 0..<kernel.count { gradient[index] = kernel[index] * (gradient[index] - mean) / loss }
-            step(gradient, rate: descent.rate)
+            step(gradient, learningRate: descent.learningRate)
         }
     }
 
     /// One of Adam's steps.
-    private mutating func step(_ gradient: Tensor<Double>, rate: Double) {
+    private mutating func step(_ gradient: Tensor<Double>, learningRate: Double) {
         steps += 1
         let firstCorrection = 1 - pow(Self.firstDecay, Double(steps))
         let secondCorrection = 1 - pow(Self.secondDecay, Double(steps))
@@ -116,7 +116,7 @@ public struct SoftmaxKernel: Sendable, Equatable {
             firstMoments[index] += (1 - Self.firstDecay) * (value - firstMoments[index])
             secondMoments[index] += (1 - Self.secondDecay) * (value * value - secondMoments[index])
             logits[index] -=
-                rate * (firstMoments[index] / firstCorrection)
+                learningRate * (firstMoments[index] / firstCorrection)
                 / ((secondMoments[index] / secondCorrection).squareRoot() + 1e-8)
         }
     }

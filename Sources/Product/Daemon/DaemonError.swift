@@ -17,6 +17,8 @@ public struct DaemonError: Failure, Equatable {
         case inbox
         /// A limit of the system on watching is reached.
         case inotifyLimit
+        /// The system gives the daemon no thread.
+        case threads
     }
 
     /// The kind of error.
@@ -42,7 +44,7 @@ extension DaemonError.Code {
         case .settings: .badSettings
         case .stateFolderInUse: .stateFolderInUse
         case .stateFolder: .cannotCreate
-        case .worker: .unavailable
+        case .worker, .threads: .unavailable
         case .inbox, .inotifyLimit: .inputOutput
         }
     }

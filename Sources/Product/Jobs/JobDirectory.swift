@@ -8,14 +8,6 @@ import SystemPackage
 /// The directory appears whole, under its final name, or not at all; everything written into it later is replaced
 /// atomically. A worker may be killed at any instant and another goes on.
 public struct JobDirectory: Sendable, Equatable {
-    /// How ``create(in:input:settings:name:originalName:references:transfer:)`` takes the input.
-    public enum Transfer: Sendable {
-        /// The file is copied; symbolic links are followed.
-        case copy
-        /// The file is renamed into the job, on the same file system; links, directories and devices are refused.
-        case move
-    }
-
     /// The directory's path.
     public let path: String
     /// What was asked.
@@ -46,22 +38,20 @@ public struct JobDirectory: Sendable, Equatable {
     /// Whether the result is complete.
     public var isFinished: Bool { LocalFileSystem().exists(resultPath) }
 
-    /// Makes a job directory named `name` in `parent`: everything is written and synchronised under a temporary name,
-    /// then renamed.
+    /// Makes a job directory named `name` in `parent` of a copy of a file: everything is written and synchronised under a
+    /// temporary name, then renamed.
     ///
     /// After a crash in between, ``recoverUnfinished(in:)`` completes or removes what is left.
     /// - Parameters:
     ///   - parent: a directory that is there.
-    ///   - input: the image's path. It is not decoded here.
+    ///   - input: the image's path; symbolic links are followed. It is not decoded here.
     ///   - name: the job directory's name, also the job's id unless it begins with a dot.
     ///   - originalName: the user's name for the image; the input's own if nil.
     ///   - references: files that the result is scored against.
-    ///   - transfer: whether the input is copied or renamed away.
-    /// - Throws: ``FileError``, ``RestorationError`` or ``SettingsError``; nothing is left behind, and a file to
-    ///   be moved is where it was.
+    /// - Throws: ``FileError``, ``RestorationError`` or ``SettingsError``; nothing is left behind.
     public static func create(
         in parent: String, input: String, settings: RestorationSettings, name: String, originalName: String? = nil,
-        references: JobRecord.References? = nil, transfer: Transfer = .copy
+        references: JobRecord.References? = nil
     ) throws -> JobDirectory {
         try settings.validate(source: "settings")
         guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), !name.utf8.contains(0) else {
@@ -74,33 +64,35 @@ public struct JobDirectory: Sendable, Equatable {
         let temporary = "\(parent)/\(temporaryPrefix)\(name)"
         try LocalFileSystem().remove(temporary)
         try LocalFileSystem().makeDirectory(temporary)
-        var temporaryInput = "\(temporary)/input"
         do {
-            let format = try self.format(of: input, followingLinks: transfer == .copy)
-            temporaryInput = "\(temporary)/\(JobRecord.inputName(format))"
-            let digest =
-                switch transfer {
-                case .copy: try copy(input, to: temporaryInput)
-                case .move: try self.digest(of: input, followingLinks: false)
-                }
             let record = JobRecord(
                 id: name.hasPrefix(".") ? UUID().uuidString.lowercased() : name,
-                originalName: originalName ?? TextPath.name(of: input), created: Date(),
-                softwareVersion: Software.version, inputFormat: format, inputSHA256: digest.hexadecimal,
-                inputBytes: digest.bytes, settings: settings, references: references)
+                originalName: originalName ?? TextPath.name(of: input),
+                input: try JobInput(copying: input, into: temporary), settings: settings, references: references)
             try LocalFileSystem().replace("\(temporary)/job.json", with: record.json(), durably: true)
-            if transfer == .move { try LocalFileSystem().rename(input, to: temporaryInput) }
             return try complete(temporary, as: path, record: record)
         } catch {
-            // A moved input goes back: it is all there is of the user's file.
-            if transfer == .move, LocalFileSystem().exists(temporaryInput) {
-                try? LocalFileSystem().rename(temporaryInput, to: input)
-            }
-            if transfer == .copy || !LocalFileSystem().exists(temporaryInput) {
-                try? LocalFileSystem().remove(temporary)
-            }
+            try? LocalFileSystem().remove(temporary)
             throw error
         }
+    }
+
+    /// Makes a job, but for its name, of a directory on whose file system the input is: writes `job.json` into it, then
+    /// renames the input into it. The input has no copy, so nothing here removes it or takes it back: when a step fails,
+    /// or the process dies, the input is where it was or in its place, and the same may be done again.
+    /// - Parameters:
+    ///   - directory: has a name that no job has.
+    ///   - path: where the input is.
+    ///   - id: the name that the directory is to get.
+    /// - Throws: ``FileError`` or ``SettingsError``.
+    package static func prepare(
+        _ directory: FilePath, input: JobInput, at path: FilePath, id: String, originalName: String,
+        settings: RestorationSettings, _ files: some FileSystem
+    ) throws {
+        try settings.validate(source: "settings")
+        let record = JobRecord(id: id, originalName: originalName, input: input, settings: settings)
+        try files.write(record.json(), to: directory.appending("job.json"))
+        try files.rename(path, to: directory.appending(record.inputName))
     }
 
     /// Opens a job directory and reads `job.json`.
@@ -119,7 +111,7 @@ public struct JobDirectory: Sendable, Equatable {
         return JobDirectory(path: path, record: record)
     }
 
-    /// Finishes what a crash during ``create(in:input:settings:name:originalName:references:transfer:)`` left in
+    /// Finishes what a crash during ``create(in:input:settings:name:originalName:references:)`` left in
     /// `parent`: a directory that already holds its input and record becomes a job, one that does not is removed, one
     /// whose record cannot be read is left alone. One that cannot be dealt with does not keep the others.
     /// - Returns: the jobs that were completed.
@@ -140,8 +132,8 @@ public struct JobDirectory: Sendable, Equatable {
     }
 
     private static func recover(_ temporary: String, as path: String) throws -> JobDirectory? {
-        // The record is written before an input is moved in, and after one has been copied in: without either, the
-        // user's own file is still where it was.
+        // The record is written after the input has been copied in (and was, by earlier versions, before one was moved
+        // in): without either, the user's own file is still where it was.
         guard JobRecord.inputNames.contains(where: { LocalFileSystem().exists("\(temporary)/\($0)") }),
             LocalFileSystem().exists("\(temporary)/job.json")
         else {
@@ -171,44 +163,21 @@ public struct JobDirectory: Sendable, Equatable {
 
     private static let temporaryPrefix = ".new-"
 
-    /// Checks the input once more (a writer may still have had it open before it was moved) and gives the directory its
-    /// name.
+    /// Gives the directory its name.
     private static func complete(_ temporary: String, as path: String, record: JobRecord) throws -> JobDirectory {
-        let digest = try digest(of: "\(temporary)/\(record.inputName)", followingLinks: false)
-        var record = record
-        if digest.hexadecimal != record.inputSHA256 {
-            record.inputSHA256 = digest.hexadecimal
-            record.inputBytes = digest.bytes
-            try LocalFileSystem().replace("\(temporary)/job.json", with: record.json(), durably: true)
-        }
         try LocalFileSystem().synchroniseDirectory(temporary)
         try LocalFileSystem().rename(temporary, to: path)
         try LocalFileSystem().synchroniseDirectory(TextPath.parent(of: path))
         return JobDirectory(path: path, record: record)
     }
 
-    private static func copy(_ source: String, to target: String) throws -> (hexadecimal: String, bytes: Int) {
-        let writer = try FileWriter(creating: target)
-        try LocalFileSystem().readChunks(source) { try writer.write($0) }
-        try writer.synchronise()
-        return try digest(of: target, followingLinks: false)
-    }
-
-    /// The format of a file, by its first bytes; nil if it is none that is read.
-    private static func format(of path: String, followingLinks: Bool) throws -> ImageFormat? {
-        var head: [UInt8] = []
-        let length = ImageFormat.signatureLength
-        try LocalFileSystem().readChunks(path, followingLinks: followingLinks, limit: length) { head += $0 }
-        return ImageFormat(signature: head)
-    }
-
     /// The SHA-256 of a file of at most `largest` bytes.
     package static func digest(
-        of path: String, followingLinks: Bool = true, largest: Int = .max
+        of path: String, largest: Int = .max
     ) throws -> (hexadecimal: String, bytes: Int) {
         let digest = try SHA256()
         var bytes = 0
-        try LocalFileSystem().readChunks(path, followingLinks: followingLinks, largest: largest) { chunk in
+        try LocalFileSystem().readChunks(path, largest: largest) { chunk in
             bytes += chunk.count
             digest.update(chunk)
         }

@@ -42,6 +42,21 @@ public struct JobRecord: Sendable, Codable, Equatable {
     /// Files to score the result against.
     public var references: References?
 
+    /// The record of a new job.
+    init(
+        id: String, originalName: String, input: JobInput, settings: RestorationSettings, references: References? = nil
+    ) {
+        self.id = id
+        self.originalName = originalName
+        created = Date()
+        softwareVersion = Software.version
+        inputFormat = input.format
+        inputSHA256 = input.sha256
+        inputBytes = input.bytes
+        self.settings = settings
+        self.references = references
+    }
+
     /// The name of the input in a job's directory and in its result: its own bytes under a plain name.
     public var inputName: String { Self.inputName(inputFormat) }
 

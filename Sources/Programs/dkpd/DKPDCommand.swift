@@ -37,8 +37,8 @@ struct DKPDCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Until the services run and take signals over there is no worker to wait for, and every step of starting may
         // be the last.
-        signal(SIGTERM) { _ in _exit(0) }
-        signal(SIGINT) { _ in _exit(0) }
+        signal(SIGTERM) { _ in _exit(ExitStatus.success.rawValue) }
+        signal(SIGINT) { _ in _exit(ExitStatus.success.rawValue) }
         signal(SIGHUP, SIG_IGN)
         do {
             let sources = SettingsSources(

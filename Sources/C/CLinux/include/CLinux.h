@@ -52,3 +52,6 @@ int dkp_limit_memory(pid_t identifier, unsigned long long bytes);
 
 /// Makes a process give way to others by so much more than this one does; 19 is the most.
 int dkp_add_niceness(pid_t identifier, int niceness);
+
+/// Gives the running thread a name for the system's tools, of which the first 15 bytes count.
+int dkp_name_thread(const char *_Nonnull name);

@@ -9,7 +9,6 @@ struct InboxService: Service {
     let folder: StateFolder
     let files: any FileSystem
     let claim: Claim
-    let maker: any JobMaker
     let queue: JobQueue
     let live: LiveSettings
     let heartbeat: Heartbeat
@@ -20,8 +19,8 @@ struct InboxService: Service {
     private static let clock = ContinuousClock()
     /// How many files are claimed between two looks at the news.
     private static let batch = 64
-    /// A claim waits for the disk most of the time, and several wait for it together.
-    private let lanes = Lanes(count: 8)
+    /// A claim waits for the disk most of the time: so many wait for it together.
+    private static let claimsAtOnce = 8
 
     private var settings: DaemonSettings { live.current }
 
@@ -102,13 +101,7 @@ struct InboxService: Service {
             (item: item, id: state.identifiers.next(now: Int64(Date().timeIntervalSince1970 * 1000)))
         }
         var jobs: [Recovery.Found] = []
-        for (claim, result) in zip(
-            claims,
-            await lanes.map(claims) { claim in
-                defer { heartbeat.beat() }
-                return Result { try take(claim.item, claim.id) }
-            })
-        {
+        for (claim, result) in await take(claims) {
             do {
                 guard let job = try result.get() else { continue }
                 state.scanner.note(taken: claim.item, at: start)
@@ -122,6 +115,27 @@ struct InboxService: Service {
             }
         }
         await queue.submit(jobs)
+    }
+
+    private typealias Claiming = (item: InboxItem, id: JobID)
+
+    /// Claims files, several at once.
+    /// - Returns: what came of each, in their order.
+    private func take(
+        _ claims: [Claiming]
+    ) async -> [(claim: Claiming, result: Result<Recovery.Found?, any Error>)] {
+        await withTaskGroup(of: (Int, Result<Recovery.Found?, any Error>).self) { group in
+            var results: [Int: Result<Recovery.Found?, any Error>] = [:]
+            for (index, claim) in claims.enumerated() {
+                if index >= Self.claimsAtOnce, let (done, result) = await group.next() { results[done] = result }
+                group.addTask {
+                    defer { heartbeat.beat() }
+                    return (index, Result { try take(claim.item, claim.id) })
+                }
+            }
+            for await (index, result) in group { results[index] = result }
+            return claims.enumerated().compactMap { index, claim in results[index].map { (claim, $0) } }
+        }
     }
 
     /// Claims one file; nil if it was gone.
@@ -189,7 +203,6 @@ struct InboxService: Service {
                 return nil
             }
         }
-        _ = attempt { try maker.recover() }
         for id in attempt({ try claim.unfinished() }) ?? [] where attempt({ try claim.finish(id) }) != nil {
             await submit(id)
         }

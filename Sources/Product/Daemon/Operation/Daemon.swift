@@ -24,6 +24,17 @@ public struct Daemon: Sendable {
     /// - Throws: ``DaemonError`` if it cannot start, and what made a service end.
     public func run() async throws {
         try settings.checkProcessors()
+        let threads: BlockingThreads
+        do throws(Errno) {
+            threads = try BlockingThreads()
+        } catch {
+            throw DaemonError(.threads, "no thread can be started: \(error); raise the limit on the user's processes")
+        }
+        try await withTaskExecutorPreference(threads) { try await run(on: threads) }
+    }
+
+    /// - Parameter threads: what this runs on.
+    private func run(on threads: BlockingThreads) async throws {
         let folder = StateFolder(settings.stateDirectory.lexicallyNormalized())
         let files = LocalFileSystem()
         try folder.create(files)
@@ -34,14 +45,12 @@ public struct Daemon: Sendable {
         do throws(FileError) { try JobOwnership.close(folder.jobs, files) } catch {
             throw DaemonError(.stateFolder, "\(error)")
         }
-        let maker = DirectoryJobMaker(folder)
         let live = LiveSettings(settings)
-        let claim = Claim(folder, files: files, maker: maker) { Claim.Terms(live.current) }
+        let claim = Claim(folder, files: files) { Claim.Terms(live.current) }
         let publication = Publication(folder, files: files, logger: logger)
         let queue = JobQueue()
         try await recover(
-            Recovery(folder, files: files, maker: maker, claim: claim, publication: publication), in: folder, files,
-            into: queue)
+            Recovery(folder, files: files, claim: claim, publication: publication), in: folder, files, into: queue)
 
         let manager = ServiceManager(logger: logger)
         let (schedulerHeartbeat, inboxHeartbeat) = (Heartbeat(), Heartbeat())
@@ -50,11 +59,11 @@ public struct Daemon: Sendable {
             executor: LocalExecutor(
                 program: worker, stopTime: DaemonSettings.stopTime,
                 limits: .init(memory: settings.memoryLimit, niceness: settings.niceness),
-                inputLimits: { live.current.inputLimits }),
+                threads: threads, inputLimits: { live.current.inputLimits }),
             queue: queue, live: live, manager: manager, heartbeat: schedulerHeartbeat,
             logger: logger)
         let inbox = InboxService(
-            folder: folder, files: files, claim: claim, maker: maker, queue: queue, live: live,
+            folder: folder, files: files, claim: claim, queue: queue, live: live,
             heartbeat: inboxHeartbeat,
             logger: logger,
             onReady: {

@@ -60,21 +60,13 @@ final class DescriptorWatch: Sendable {
     ) throws(Errno) {
         var ends: [CInt] = [-1, -1]
         guard dkp_pipe(&ends, 1) == 0 else { throw .last }
-        let work = Unmanaged.passRetained(
-            Work(descriptor, wake: ends[0], onReadable: onReadable, onEnd: onEnd))
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run() }
-                return nil
-            }, work.toOpaque())
-        guard status == 0 else {
-            work.release()
+        let work = Work(descriptor, wake: ends[0], onReadable: onReadable, onEnd: onEnd)
+        do throws(Errno) {
+            try SystemThread.start("dkpd-watch") { work.run() }
+        } catch {
             ends.forEach { _ = close($0) }
-            throw Errno(rawValue: status)
+            throw error
         }
-        pthread_detach(thread)
         waker = Mutex(ends[1])
     }
 

@@ -12,16 +12,17 @@ import SystemPackage
 ///    it lies in a sub-folder, `folder.yaml`, that folder's settings, and `folder/FOLDER/`, which keeps its name.
 /// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself.
 /// 3. The settings' own file is removed from the inbox.
-/// 4. The job `jobs/ID/` is made around the file, which is renamed into it. Settings that cannot be used make a job
-///    that is born rejected: `rejection/error.json` is written and `.ID.new` itself renamed to `jobs/ID`.
-/// 5. The job's record, if there is something to remember, is renamed from `.ID.new` into the job; what is left of
-///    `.ID.new` is removed.
+/// 4. `.ID.new` is made a job: the job's record, if there is something to remember, and `job.json` are written into it, and
+///    the file is renamed to the name that a job's input has. Settings that cannot be used make a job that is born
+///    rejected: `rejection/error.json` is written, and 6 follows.
+/// 5. What only the claim needed is removed: everything that 1 has made.
+/// 6. `.ID.new` is renamed to `jobs/ID`.
 ///
 /// After a crash, ``finish(_:)`` is called for each `.ID.new`, and goes on where the files show that it stopped:
 ///
-/// - nothing in `dropped/`: the crash came before 2 (the file is still in the inbox) or after 4 (the job is there);
-///   both ways only 5 is left;
-/// - a file in `dropped/`: on with 3.
+/// - a file in `dropped/`: on with 3;
+/// - nothing there, but an input: on with 5;
+/// - neither: the crash came before 2, and the file is still in the inbox; what there is of `.ID.new` is removed.
 package struct Claim: Sendable {
     /// What claims go by.
     package struct Terms: Sendable {
@@ -52,28 +53,23 @@ package struct Claim: Sendable {
 
     let folder: StateFolder
     let files: any FileSystem
-    private let maker: any JobMaker
     private let results: FinishedResults
     private let terms: @Sendable () -> Terms
 
     /// - Parameter terms: asked anew for each claim.
-    package init(
-        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, terms: @escaping @Sendable () -> Terms
-    ) {
+    package init(_ folder: StateFolder, files: any FileSystem, terms: @escaping @Sendable () -> Terms) {
         self.folder = folder
         self.files = files
-        self.maker = maker
         self.terms = terms
         results = FinishedResults(folder, files: files)
     }
 
     /// Claims on terms that do not change.
     package init(
-        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, defaults: RestorationSettings,
-        limits: InputLimits = InputLimits()
+        _ folder: StateFolder, files: any FileSystem, defaults: RestorationSettings, limits: InputLimits = InputLimits()
     ) {
         let terms = Terms(defaults: defaults, limits: limits)
-        self.init(folder, files: files, maker: maker) { terms }
+        self.init(folder, files: files) { terms }
     }
 
     /// Claims one file of the inbox itself.
@@ -81,8 +77,8 @@ package struct Claim: Sendable {
 
     /// Claims one file of the inbox.
     /// - Returns: false if the file, or its folder's settings, were gone or no regular file any more, and all is as it was.
-    /// - Throws: ``FileError`` or what the job maker throws. The file is then in the inbox, or in the claim, which
-    ///   ``finish(_:)`` completes later; ``unfinished()`` lists those.
+    /// - Throws: ``FileError`` or what else keeps a job from being made. The file is then in the inbox, or in the claim,
+    ///   which ``finish(_:)`` completes later; ``unfinished()`` lists those.
     package func claim(_ item: InboxItem, as id: JobID) throws -> Bool {
         guard let name = item.folder else { return try claim(item, from: folder.inbox, as: id) }
         let place = folder.inbox.appending(name)
@@ -138,8 +134,7 @@ package struct Claim: Sendable {
         let claim = folder.claim(id)
         let dropped = claim.appending(JobFiles.dropped)
         guard try files.status(dropped) != nil, let name = try files.entries(dropped).first else {
-            try handOverRecord(of: id)
-            return try abandon(claim)
+            return try hasInput(claim) ? complete(id) : abandon(claim)
         }
         let item = InboxItem(name, in: try origin(of: claim))
         let claimed = dropped.appending(name)
@@ -148,13 +143,14 @@ package struct Claim: Sendable {
             return try abandon(claim)
         }
         try removeSettings(of: item, keptIn: claim)
-        let input = try renameToText(claimed, name)
+        let path = try renameToText(claimed, name)
         let terms = terms()
         do {
-            try terms.limits.check(input, called: item.text, size: status.size, files)
+            try terms.limits.check(path, called: item.text, size: status.size, files)
             if let reason = try unclearSettings(in: claim) { throw SettingsError.malformed(reason, source: item.text) }
             var settings = try settings(of: item, keptIn: claim, defaults: terms.defaults)
             settings.restoration.locateWeights(in: folder.weights.string)
+            let input = try read(path, status)
             if terms.duplicates == .skip, let earlier = try results.result(of: input, settings.restoration) {
                 let message = "the same image was restored with the same settings before: \(earlier.readable)"
                 return try reject(claim, as: id, item, code: "duplicate", message: message)
@@ -164,14 +160,15 @@ package struct Claim: Sendable {
                 ledger.priority = settings.priority
                 try ledger.write(to: claim, files)
             }
-            try maker.makeJob(id, input: input, name: item.text, settings: settings.restoration)
+            try JobDirectory.prepare(
+                claim, input: input, at: path, id: id.description, originalName: item.text,
+                settings: settings.restoration, files)
         } catch let error as FileError where error.code == .tooLarge {
             return try reject(claim, as: id, item, code: error.name, message: error.message)
         } catch let error as SettingsError {
             return try reject(claim, as: id, item, code: error.name, message: error.message)
         }
-        try handOverRecord(of: id)
-        try abandon(claim)
+        try complete(id)
     }
 
     /// The claims that a crash or a full disk left unfinished.
@@ -183,23 +180,49 @@ package struct Claim: Sendable {
         }.sorted()
     }
 
-    /// Moves the record written for a job into the job, once that is there.
-    private func handOverRecord(of id: JobID) throws(FileError) {
-        let record = folder.claim(id).appending(JobLedger.fileName)
-        guard try files.status(record) != nil, try files.status(folder.job(id)) != nil else { return }
-        try files.rename(record, to: folder.job(id).appending(JobLedger.fileName))
-        try files.synchronise(folder.job(id))
+    /// Reads a claimed file, and once more where somebody who still had it open has changed it meanwhile. (Whoever does so
+    /// later has his image refused by the worker, which compares.)
+    private func read(_ path: FilePath, _ before: FileStatus) throws -> JobInput {
+        let input = try JobInput(path)
+        guard let after = try files.status(path), after.size != before.size || after.modified != before.modified else {
+            return input
+        }
+        return try JobInput(path)
     }
 
+    /// Whether a claim has been made a job but for its name.
+    private func hasInput(_ claim: FilePath) throws(FileError) -> Bool {
+        guard let input = try JobFiles.input(of: claim, files) else { return false }
+        return try files.status(input)?.kind == .regular
+    }
+
+    /// Gives a claim that has been made a job its name.
+    private func complete(_ id: JobID) throws(FileError) {
+        let claim = folder.claim(id)
+        try removeNotes(in: claim)
+        try files.synchronise(claim)
+        try files.rename(claim, to: folder.job(id))
+        try files.synchronise(folder.jobs)
+    }
+
+    /// Removes a claim that holds no file. Never a whole tree: one that should still be there must survive a mistake here.
     private func abandon(_ claim: FilePath) throws(FileError) {
-        // Never a whole tree: a dropped file that should still be there must survive a mistake here.
-        for name in [JobFiles.settings, ClaimFiles.folderSettings, ClaimFiles.unclear, JobLedger.fileName] {
-            try files.removeFile(claim.appending(name))
-            try files.removeFile(claim.appending(DurableFile.temporaryName(of: name, .fixed)))
-        }
+        try removeNotes(in: claim)
+        for name in [JobFiles.record, JobLedger.fileName] { try remove(name, in: claim) }
+        try files.removeDirectory(claim)
+    }
+
+    /// Removes what only the claim needed.
+    private func removeNotes(in claim: FilePath) throws(FileError) {
+        for name in [JobFiles.settings, ClaimFiles.folderSettings, ClaimFiles.unclear] { try remove(name, in: claim) }
         try files.removeDirectory(claim.appending(JobFiles.dropped))
         try removeKeptNames(in: claim)
-        try files.removeDirectory(claim)
+    }
+
+    /// Removes a file that was written, perhaps not to its end.
+    private func remove(_ name: String, in claim: FilePath) throws(FileError) {
+        try files.removeFile(claim.appending(name))
+        try files.removeFile(claim.appending(DurableFile.temporaryName(of: name, .fixed)))
     }
 
     /// Gives a claimed file whose name is no UTF-8 one that is: from here on paths travel as text.

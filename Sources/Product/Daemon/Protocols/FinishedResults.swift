@@ -48,11 +48,9 @@ final class FinishedResults: Sendable {
     }
 
     /// The place of the result that an image has already, nil if it has none.
-    func result(of input: FilePath, _ settings: RestorationSettings) throws -> FilePath? {
-        let question = Question(
-            inputSHA256: try JobDirectory.digest(of: input.string, followingLinks: false).hexadecimal,
-            settings: settings.determiningResult)
-        return try state.withLock { state in
+    func result(of input: JobInput, _ settings: RestorationSettings) throws(FileError) -> FilePath? {
+        let question = Question(inputSHA256: input.sha256, settings: settings.determiningResult)
+        return try state.withLock { state throws(FileError) in
             try refresh(&state)
             return state.names[question]?.min { $0.string < $1.string }.map { folder.outbox.appending($0) }
         }

@@ -1,11 +1,12 @@
 import Files
 import Foundation
+import Jobs
 import SystemPackage
 
 /// What is found in the jobs folder when the daemon starts, put in order.
 ///
 /// The steps, each of which may itself be interrupted and done again:
-/// 1. job directories that were being made are completed or removed (``JobMaker/recover()``);
+/// 1. job directories that an earlier version was making beside its claims are completed or removed;
 /// 2. jobs that had been published are removed (`.ID.done`);
 /// 3. claims are completed or undone (`.ID.new`, see ``Claim``);
 /// 4. each job directory is listed; its ``JobPhase`` says what the scheduler does with it: run the worker, publish,
@@ -40,16 +41,12 @@ package struct Recovery: Sendable {
 
     private let folder: StateFolder
     private let files: any FileSystem
-    private let maker: any JobMaker
     private let claim: Claim
     private let publication: Publication
 
-    package init(
-        _ folder: StateFolder, files: any FileSystem, maker: any JobMaker, claim: Claim, publication: Publication
-    ) {
+    package init(_ folder: StateFolder, files: any FileSystem, claim: Claim, publication: Publication) {
         self.folder = folder
         self.files = files
-        self.maker = maker
         self.claim = claim
         self.publication = publication
     }
@@ -62,7 +59,7 @@ package struct Recovery: Sendable {
         func attempt(_ body: () throws -> Void) {
             do { try body() } catch { warnings.append("\(error)") }
         }
-        attempt { try maker.recover() }
+        attempt { _ = try JobDirectory.recoverUnfinished(in: folder.jobs.string) }
         attempt { warnings += try publication.removeRetired().map { "\($0)" } }
         for id in try claim.unfinished() { attempt { try claim.finish(id) } }
 
@@ -94,6 +91,6 @@ package struct Recovery: Sendable {
 
     /// A new record for a job that has none (the daemon died before it wrote one, or it is damaged).
     package static func ledger(of job: FilePath) -> JobLedger {
-        JobLedger(name: DirectoryJobMaker.originalName(of: job) ?? "image.png", claimed: Date())
+        JobLedger(name: JobFiles.originalName(of: job) ?? "image.png", claimed: Date())
     }
 }

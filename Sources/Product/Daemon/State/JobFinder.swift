@@ -84,7 +84,7 @@ package struct JobFinder {
             switch place {
             case .jobs:
                 guard JobID(name) != nil else { return nil }
-                let known = (try? JobLedger.read(from: path, files))?.name ?? DirectoryJobMaker.originalName(of: path)
+                let known = (try? JobLedger.read(from: path, files))?.name ?? JobFiles.originalName(of: path)
                 return FoundJob(place: place, id: name, name: known ?? "?", path: path)
             case .outbox:
                 guard isIdentifier || name == text || name.hasPrefix(stem) else { return nil }

@@ -47,6 +47,11 @@ package enum JobFiles {
         return odd
     }
 
+    /// The dropped file's name of a job, nil if what was asked cannot be read.
+    static func originalName(of job: FilePath) -> String? {
+        (try? JobDirectory.open(job.string))?.record.originalName
+    }
+
     /// Whether a directory is a result: it holds a report and a restored image, regular files with something in them.
     static func isComplete(result: FilePath, _ files: some FileSystem) throws(FileError) -> Bool {
         guard try files.status(result)?.kind == .directory else { return false }

@@ -70,8 +70,10 @@ private struct Reader<Files: FileSystem> {
                 if let job = job(id) { jobs.append(job) }
             } else if text.hasPrefix("."), text.hasSuffix(".new"), let id = JobID(String(text.dropFirst().dropLast(4)))
             {
-                let dropped = try? files.entries(folder.claim(id).appending(JobFiles.dropped)).first?.string
-                jobs.append(.init(id: id.description, name: dropped ?? "?", state: .claimed))
+                let claim = folder.claim(id)
+                let dropped = try? files.entries(claim.appending(JobFiles.dropped)).first?.string
+                let name = dropped ?? JobFiles.originalName(of: claim) ?? "?"
+                jobs.append(.init(id: id.description, name: name, state: .claimed))
             }
         }
         func rank(_ state: StateSurvey.JobState) -> Int {
@@ -96,7 +98,7 @@ private struct Reader<Files: FileSystem> {
                 reason: "it belongs to another user, \(other), and so the daemon leaves it alone")
         }
         let ledger = try? JobLedger.read(from: directory, files)
-        let name = ledger?.name ?? DirectoryJobMaker.originalName(of: directory) ?? "?"
+        let name = ledger?.name ?? JobFiles.originalName(of: directory) ?? "?"
         let progress = try? JobJSON.decode(
             JobProgress.self, fromFile: directory.appending(JobFiles.progress).string)
         var job = StateSurvey.Job(id: id.description, name: name, state: .waiting)

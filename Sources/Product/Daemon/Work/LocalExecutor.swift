@@ -26,6 +26,7 @@ package final class LocalExecutor: Executor {
     private let program: FilePath
     private let stopTime: Duration
     private let limits: Limits
+    private let threads: (any TaskExecutor)?
     private let inputLimits: @Sendable () -> InputLimits
     /// The runs that this executor watches.
     private let watched = Mutex<[WorkerHandle: WatchedRun]>([:])
@@ -37,21 +38,23 @@ package final class LocalExecutor: Executor {
     ///   - program: the path of `dkp`.
     ///   - stopTime: how long a worker that was asked to stop may take before it is killed.
     ///   - limits: what each worker may take.
+    ///   - threads: what the watch over a worker runs on; nil for the threads that all tasks share.
     ///   - inputLimits: the largest input that a worker decodes, asked at each start.
     package init(
-        program: FilePath, stopTime: Duration, limits: Limits = Limits(),
+        program: FilePath, stopTime: Duration, limits: Limits = Limits(), threads: (any TaskExecutor)? = nil,
         inputLimits: @escaping @Sendable () -> InputLimits = { InputLimits() }
     ) {
         self.program = program
         self.stopTime = stopTime
         self.limits = limits
+        self.threads = threads
         self.inputLimits = inputLimits
     }
 
     package func start(_ run: WorkerRun) async throws {
         let (output, words) = try WorkerOutput.open(run.directory.appending(JobFiles.log))
         let (starts, started) = AsyncThrowingStream<Void, any Error>.makeStream()
-        let watching = WatchedRun {
+        let watching = WatchedRun(on: threads) {
             do {
                 let end = try await self.spawn(run, words) { started.yield() }
                 await output.finish()
@@ -132,7 +135,7 @@ package final class LocalExecutor: Executor {
         watched.withLock { watched in
             if let watching = watched[run.handle] { return watching }
             guard let process = RunningProcess(of: run) else { return nil }
-            let watching = WatchedRun { [stopTime] in
+            let watching = WatchedRun(on: threads) { [stopTime] in
                 await process.watch(stopTime: stopTime)
                 return .unobserved
             }
@@ -148,11 +151,13 @@ private final class WatchedRun: Sendable {
     private let ends: AsyncThrowingStream<WorkerEnd, any Error>
     private let ended: AsyncThrowingStream<WorkerEnd, any Error>.Continuation
 
-    /// - Parameter watch: returns when the run is over; cancelled, it ends the run first.
-    init(_ watch: @escaping @Sendable () async throws -> WorkerEnd) {
+    /// - Parameters:
+    ///   - threads: what the watch runs on; nil for the threads that all tasks share.
+    ///   - watch: returns when the run is over; cancelled, it ends the run first.
+    init(on threads: (any TaskExecutor)?, _ watch: @escaping @Sendable () async throws -> WorkerEnd) {
         let (ends, ended) = AsyncThrowingStream<WorkerEnd, any Error>.makeStream()
         (self.ends, self.ended) = (ends, ended)
-        task = Task {
+        task = Task(executorPreference: threads) {
             do {
                 ended.yield(try await watch())
                 ended.finish()

@@ -74,11 +74,11 @@ public final class DIPDKP: RestorationProcess {
         try network.setInput(noise)
         self.noise = Dataset(noise)
 
-        let noiseDeviation = settings.noiseDeviation(of: input)
-        noiseVariance = noiseDeviation * noiseDeviation
+        let noiseStandardDeviation = settings.noiseStandardDeviation(of: input)
+        noiseVariance = noiseStandardDeviation * noiseStandardDeviation
         estimator = try KernelEstimator(
             dip.kernelEstimation, for: settings, oracleKernel: oracleKernel, warmsUp: warmsUp, observed: input,
-            noise: noiseDeviation)
+            noise: noiseStandardDeviation)
         let kernelSize = estimator.prior.kernelSize
         dataTerm = DataTerm(
             observed: input, scale: settings.scale, kernelSize: kernelSize,
@@ -131,7 +131,7 @@ public final class DIPDKP: RestorationProcess {
         // Gradients that are not finite would only spoil the parameters as well.
         if losses.total.isFinite {
             try network.backward(imageGradient)
-            network.adamStep(learningRate: settings.imageRate(at: step))
+            network.adamStep(learningRate: settings.imageLearningRate(at: step))
         }
         return StepRecord(
             step: step + 1, imageLoss: losses.total, kernelLoss: losses.meanSquaredError,

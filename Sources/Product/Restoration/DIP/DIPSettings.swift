@@ -19,12 +19,12 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     /// The weight of the mean squared error beside 1 - SSIM, which alone hardly sees the level of a flat bright area.
     public var squaredErrorWeight = 0.0
     /// Adam's rate for the image network.
-    public var imageRate = 5e-3
-    /// The last share of the steps, over which the image network's rate falls to ``finalImageRate`` along a half cosine;
+    public var imageLearningRate = 5e-3
+    /// The last share of the steps, over which the image network's rate falls to ``finalImageLearningRate`` along a half cosine;
     /// 0 keeps it.
     public var annealedShare = 0.0
     /// Adam's rate for the image network at the last step, where it is annealed.
-    public var finalImageRate = 5e-4
+    public var finalImageLearningRate = 5e-4
     /// The weight of the gradient prior, per value of the input: 0.001 x 0.2 in the authors' program.
     public var gradientPriorWeight = 2e-4
     /// How the kernel is found.
@@ -80,10 +80,11 @@ public struct DIPSettings: Sendable, Codable, Equatable {
     init(steps: Int) { self.steps = steps }
 
     /// Adam's rate for the image network at a step, counted from 0.
-    func imageRate(at step: Int) -> Double {
+    func imageLearningRate(at step: Int) -> Double {
         let start = (1 - annealedShare) * Double(steps)
-        guard annealedShare > 0, Double(step) > start else { return imageRate }
+        guard annealedShare > 0, Double(step) > start else { return imageLearningRate }
         let progress = (Double(step) - start) / max(1, Double(steps - 1) - start)
-        return finalImageRate + (imageRate - finalImageRate) * 0.5 * (1 + cos(.pi * min(1, progress)))
+        return finalImageLearningRate + (imageLearningRate - finalImageLearningRate) * 0.5
+            * (1 + cos(.pi * min(1, progress)))
     }
 }

@@ -74,9 +74,9 @@ public final class DiffDKP: RestorationProcess {
         oracleKernel: Tensor<Float>?, warmsUp: Bool
     ) throws {
         var diffusion = diffusion ?? DiffusionSettings(settings)
-        let inputNoise = settings.noiseDeviation(of: input)
+        let inputNoise = settings.noiseStandardDeviation(of: input)
         if let ending = diffusion.ending {
-            diffusion.ending?.dataDeviation = max(ending.dataDeviation, inputNoise)
+            diffusion.ending?.dataStandardDeviation = max(ending.dataStandardDeviation, inputNoise)
         }
         let channels = model.predictor.channels
         guard input.shape[0] == channels || input.shape[0] == 1 else {

@@ -12,7 +12,7 @@ public struct DiffusionSettings: Sendable, Equatable {
     /// The standard deviation, in units of white, of what blur and decimation do not explain in the input; by default
     /// that of rounding to 8 bits. Over the noise level of a step, and squared, it is the weight of the network's image
     /// in the proximal step: the surer the network, the more it counts.
-    public var dataDeviation = 1 / 255 / 12.0.squareRoot()
+    public var dataStandardDeviation = 1 / 255 / 12.0.squareRoot()
     /// The weight's bounds. Below the lower one, a kernel that is not yet right would be made up for by ringing.
     public var weights = 1e-3...1e-2
     /// How often kernels are sampled in a step: it costs little beside the network.
@@ -53,7 +53,7 @@ public struct DiffusionSettings: Sendable, Equatable {
     /// alpha of the proximal step at a noise level.
     func weight(atNoiseLevel level: Double) -> Double {
         // White is 2 away from black for the network, 1 in the data.
-        let ratio = 2 * dataDeviation / level
+        let ratio = 2 * dataStandardDeviation / level
         return min(max(ratio * ratio, weights.lowerBound), weights.upperBound)
     }
 }

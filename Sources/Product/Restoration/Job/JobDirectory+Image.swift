@@ -9,6 +9,8 @@ extension JobDirectory {
     func image(named name: String, limits: ImageLimits) throws -> Image {
         let copy = "the job's copy of it, \(record.inputName),"
         do {
+            // Hashed again by every run, as much may have happened to the copy since the job was created, and the checkpoint
+            // that the run goes on from, like the report that it writes, is of the file with that digest.
             guard try Self.digest(of: inputPath).hexadecimal == record.inputSHA256 else {
                 throw RestorationError(
                     .badInput, "\(name): \(copy) is not the file that the job was created with",

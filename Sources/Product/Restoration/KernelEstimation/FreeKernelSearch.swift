@@ -35,9 +35,9 @@ struct FreeKernelSearch {
     /// - Parameter energy: the loss of the present kernel, of which the variance of a residual is `count`'s share.
     mutating func witnessed<Base: KernelLoss>(
         _ loss: Base, energy: Double, weight: Double, near kernel: Tensor<Float>
-    ) -> WitnessedLoss<Base> {
+    ) -> LossWithEvidence<Base> {
         spectrum = evidence.fitted(to: kernel, from: spectrum)
-        return WitnessedLoss(base: loss, evidence: evidence, spectrum: spectrum, factor: 2 * weight * energy)
+        return LossWithEvidence(base: loss, evidence: evidence, spectrum: spectrum, factor: 2 * weight * energy)
     }
 
     /// Takes an output of the image network into account.
@@ -55,7 +55,7 @@ struct FreeKernelSearch {
         let loss = max(equations.loss(of: present), 1e-9)
         let ridge = settings.uncertainty * loss / present.squaredNorm
         var descent = settings.descent
-        descent.rate *= min(1, max(0.1, (1 - progress) / settings.annealedShare))
+        descent.learningRate *= min(1, max(0.1, (1 - progress) / settings.annealedShare))
         spectrum = evidence.fitted(to: present, from: spectrum)
         let weight = 2 * settings.evidenceWeight * loss
         let size = kernelSize
@@ -111,7 +111,7 @@ struct FreeKernelSearch {
 }
 
 /// The sum of squares of a kernel with the evidence of y alone beside it.
-struct WitnessedLoss<Base: KernelLoss>: KernelLoss {
+struct LossWithEvidence<Base: KernelLoss>: KernelLoss {
     let base: Base
     let evidence: SpectralEvidence
     let spectrum: SpectralEvidence.Spectrum

@@ -28,8 +28,8 @@ public struct KernelConfidence: Sendable, Codable, Equatable {
 /// from the chains' on: where the blur has the chains' shape it finds nothing better, where it has not it pulls
 /// ahead; then the evidence settles it for good.
 struct KernelChoice {
-    /// Who leads.
-    enum Leader: Int {
+    /// The kernels that there may be.
+    enum Candidate: Int {
         case chains = 0
         case free = 1
     }
@@ -38,7 +38,7 @@ struct KernelChoice {
     private static let leastMargin = 0.2
 
     private let isOpen: Bool
-    private(set) var leader: Leader
+    private(set) var leader: Candidate
     /// By how much the free kernel is likelier, as of the last weighing, in twice the logarithm a sample.
     private(set) var margin: Double?
     private var isSettled = false
@@ -46,7 +46,7 @@ struct KernelChoice {
     /// - Parameters:
     ///   - leader: who leads once there are two.
     ///   - isOpen: whether the evidence may change that.
-    init(leader: Leader, isOpen: Bool) {
+    init(leader: Candidate, isOpen: Bool) {
         self.leader = leader
         self.isOpen = isOpen
     }
@@ -69,7 +69,7 @@ struct KernelChoice {
     }
 
     mutating func restore(from snapshot: Snapshot) throws {
-        leader = try snapshot.int("free_kernel/leader") == Leader.chains.rawValue ? .chains : .free
+        leader = try snapshot.int("free_kernel/leader") == Candidate.chains.rawValue ? .chains : .free
         isSettled = try snapshot.int("free_kernel/is_settled") != 0
         margin = snapshot.contains("free_kernel/margin") ? try snapshot.double("free_kernel/margin") : nil
     }

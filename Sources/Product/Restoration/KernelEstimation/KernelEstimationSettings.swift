@@ -20,7 +20,7 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
     /// the blur is and where it points before its shape is asked for.
     public var coarseShare = 0.3
     /// Adam's rate for the kernel network.
-    public var networkRate = 1e-4
+    public var networkLearningRate = 1e-4
     /// Steps of the kernel network's warm-up towards a random kernel.
     public var warmUpSteps = 200
     /// The weight of the squared distance, in pixels, of the network's centre of mass from where it belongs.
@@ -64,7 +64,7 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
         settings.sampler = sampler
         if sampler == .independent {
             settings.followsChains = false
-            settings.networkRate = 2e-4
+            settings.networkLearningRate = 2e-4
             settings.centroidWeight = 0.01
         }
         return settings

@@ -57,7 +57,7 @@ struct KernelEstimator {
         if trainsNetwork && warmsUp {
             var stream = RandomStream(seed: settings.seed, name: "kernel_network/warm_up")
             let start = prior.kernel(of: prior.draw(from: &stream))
-            network.warmUp(towards: start, steps: estimation.warmUpSteps, rate: estimation.networkRate)
+            network.warmUp(towards: start, steps: estimation.warmUpSteps, learningRate: estimation.networkLearningRate)
         }
     }
 
@@ -121,7 +121,7 @@ struct KernelEstimator {
         guard trainsNetwork else { return }
         network.zeroGradients()
         network.backward(sample.guidance(at: network.output).gradient)
-        network.adamStep(rate: settings.networkRate)
+        network.adamStep(learningRate: settings.networkLearningRate)
         network.forward()
         network.zeroGradients()
     }
@@ -159,7 +159,7 @@ struct KernelEstimator {
 
     /// One step of the kernel network down the gradients added up.
     mutating func stepNetwork() {
-        network.adamStep(rate: settings.networkRate)
+        network.adamStep(learningRate: settings.networkLearningRate)
         network.forward()
         network.zeroGradients()
     }

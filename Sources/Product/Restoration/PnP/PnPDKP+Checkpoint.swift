@@ -39,7 +39,7 @@ extension PnPDKP {
             }
             self.step = step
             search = try DIPDKP(resuming: snapshot, input: input, settings: settings, dip: self.settings.search)
-            try settling.restore(from: snapshot, kernelSize: kernelSize)
+            try convergence.restore(from: snapshot, kernelSize: kernelSize)
         }
     }
 
@@ -54,7 +54,7 @@ extension PnPDKP {
             if let spread { snapshot.setAttribute("pnp/spread", spread) }
             rounds.save(to: &snapshot)
         } else {
-            settling.save(to: &snapshot)
+            convergence.save(to: &snapshot)
         }
         return snapshot
     }

@@ -22,7 +22,7 @@ public final class PnPDKP: RestorationProcess {
 
     /// The search; nil when it is over.
     var search: DIPDKP?
-    var settling: KernelSettling
+    var convergence: KernelConvergence
     /// What comes after the search; nil before.
     var rounds: RestorationRounds?
     /// The steps that the search took, or will take at the most.
@@ -78,12 +78,12 @@ public final class PnPDKP: RestorationProcess {
         self.input = input
         self.restoration = settings
         var numbers = pnp ?? PnPSettings(settings)
-        numbers.dataDeviation = max(numbers.dataDeviation, settings.noiseDeviation(of: input))
+        numbers.dataStandardDeviation = max(numbers.dataStandardDeviation, settings.noiseStandardDeviation(of: input))
         self.settings = numbers
         self.prior = prior
         self.oracleKernel = oracleKernel
         searchSteps = oracleKernel == nil ? self.settings.search.steps : 0
-        settling = KernelSettling(self.settings.settling, steps: searchSteps)
+        convergence = KernelConvergence(self.settings.convergence, steps: searchSteps)
     }
 
     var kernelSize: Int { kernelSettings.kernelSize }
@@ -138,8 +138,8 @@ public final class PnPDKP: RestorationProcess {
         var record = try search.advance()
         step = search.step
         record.phase = "finding the kernel"
-        settling.observe(search.kernel, step: step)
-        if settling.isSettled || step == search.totalSteps {
+        convergence.observe(search.kernel, step: step)
+        if convergence.hasConverged || step == search.totalSteps {
             searchSteps = step
             let hypotheses = hypotheses(of: search)
             let extent = search.estimator.chainsKernel.map { KernelExtent($0, centre: kernelSettings.centrePosition) }

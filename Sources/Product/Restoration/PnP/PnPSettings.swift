@@ -8,7 +8,7 @@ public struct PnPSettings: Sendable, Equatable {
     /// The search for the kernel by an untrained network: its steps are those after which it ends at the latest.
     public var search: DIPSettings
     /// When the kernel counts as found.
-    public var settling = KernelSettling.Criterion()
+    public var convergence = KernelConvergence.Criterion()
     /// How often the image is restored again with a kernel of no family, refined on the way, once that is chosen.
     public var furtherRounds = 1
     /// The steps of a round.
@@ -23,7 +23,7 @@ public struct PnPSettings: Sendable, Equatable {
     /// The weight of the denoised image beside the data, where the noise of a step is that of the data.
     public var imageWeight = 0.23
     /// The standard deviation of the input's noise, white being 1; half a step of 8 bits for clean input.
-    public var dataDeviation = 0.5 / 255
+    public var dataStandardDeviation = 0.5 / 255
     /// The energy of the image with a kernel of no family, relative to that with the Gaussian, up to which the former is
     /// chosen.
     public var greatestEnergyRatio = 0.8
@@ -87,7 +87,9 @@ public struct PnPSettings: Sendable, Equatable {
     }
 
     /// alpha: the weight of the denoised image beside the data at a noise level.
-    func weight(at level: Double) -> Double { imageWeight * dataDeviation * dataDeviation / (level * level) }
+    func weight(at level: Double) -> Double {
+        imageWeight * dataStandardDeviation * dataStandardDeviation / (level * level)
+    }
 
     /// The ridge of the kernel's equations, which count two directions, at a noise level.
     func ridge(at level: Double) -> Double {

@@ -14,7 +14,7 @@ package struct LevelCorrection {
     /// How often what is left is added.
     private static let passes = 16
     /// The least standard deviation of the smoothing, in pixels of the input: that of the window of SSIM.
-    private static let leastDeviation = 1.5
+    private static let leastStandardDeviation = 1.5
     /// Where less of the window than this counts, the correction fades out.
     private static let leastWeight: Float = 0.05
 
@@ -38,7 +38,8 @@ package struct LevelCorrection {
         var degradation = DegradationOperator(scale: scale, kernelSize: kernel.shape[0], height: height, width: width)
         var smoothing = Smoothing(
             shape: observed.shape, border: (kernel.shape[0] / 2 + scale - 1) / scale,
-            deviation: max(Self.leastDeviation, max(0, KernelMoments(kernel).major).squareRoot() / Double(scale)))
+            deviation: max(
+                Self.leastStandardDeviation, max(0, KernelMoments(kernel).major).squareRoot() / Double(scale)))
         var image = estimate.image.map { min(max($0, 0), 1) }
         var residual = Tensor<Float>(shape: observed.shape)
         for _ in 0..<Self.passes {

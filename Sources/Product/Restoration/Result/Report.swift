@@ -33,9 +33,9 @@ public struct Report: Sendable, Codable, Equatable {
         /// How sure the kernel is; nil where that is not known.
         public var confidence: KernelConfidence?
         /// The standard deviation along the main axis.
-        public var majorDeviation: Double
+        public var majorStandardDeviation: Double
         /// The standard deviation across the main axis.
-        public var minorDeviation: Double
+        public var minorStandardDeviation: Double
         /// The main axis's angle in degrees, 0 to 180, from the columns' axis towards the rows'.
         public var angle: Double
         /// The centre of mass, in rows from the first.
@@ -45,8 +45,8 @@ public struct Report: Sendable, Codable, Equatable {
 
         enum CodingKeys: String, CodingKey {
             case category, confidence
-            case majorDeviation = "major_deviation"
-            case minorDeviation = "minor_deviation"
+            case majorStandardDeviation = "major_deviation"
+            case minorStandardDeviation = "minor_deviation"
             case angle = "angle_degrees"
             case centreRow = "centre_row"
             case centreColumn = "centre_column"
@@ -57,8 +57,8 @@ public struct Report: Sendable, Codable, Equatable {
             let moments = KernelMoments(kernel)
             self.category = category
             self.confidence = confidence
-            majorDeviation = max(0, moments.major).squareRoot()
-            minorDeviation = max(0, moments.minor).squareRoot()
+            majorStandardDeviation = max(0, moments.major).squareRoot()
+            minorStandardDeviation = max(0, moments.minor).squareRoot()
             angle = moments.angle * 180 / .pi
             centreRow = moments.row
             centreColumn = moments.column

@@ -9,9 +9,9 @@ extension RestorationSettings {
 
     /// The standard deviation of the noise of an input `[channels, h, w]` in [0, 1], in its units: what was set, or an
     /// estimate.
-    public func noiseDeviation(of input: Tensor<Float>) -> Double {
+    public func noiseStandardDeviation(of input: Tensor<Float>) -> Double {
         if let noise { return noise / 255 }
-        let estimate = NoiseEstimate.deviation(of: input)
+        let estimate = NoiseEstimate.standardDeviation(of: input)
         return estimate < Self.leastEstimate / 255 ? 0 : estimate
     }
 }

@@ -3,7 +3,7 @@ import KernelPrior
 import Tensors
 
 /// Watches a kernel and tells when it has come to rest.
-public struct KernelSettling {
+public struct KernelConvergence {
     /// When a kernel counts as found.
     public struct Criterion: Sendable, Equatable {
         /// The first share of the search's steps in which it cannot count as found.
@@ -28,7 +28,7 @@ public struct KernelSettling {
     }
 
     /// Whether the kernel has come to rest.
-    var isSettled: Bool { calm >= criterion.looks }
+    var hasConverged: Bool { calm >= criterion.looks }
 
     /// Looks at the kernel after so many steps.
     mutating func observe(_ kernel: Tensor<Float>, step: Int) {
