@@ -27,7 +27,8 @@ extension DiffDKP {
     public func snapshot() throws -> Snapshot {
         var snapshot = Snapshot()
         snapshot.setAttribute("diffusion/step", step)
-        snapshot.setAttribute("diffusion/timestep", step < schedule.count ? schedule.timesteps[schedule.count - 1 - step] : -1)
+        snapshot.setAttribute(
+            "diffusion/timestep", step < schedule.count ? schedule.timesteps[schedule.count - 1 - step] : -1)
         snapshot.setAttribute("diffusion/schedule", try scheduleText())
         snapshot.setAttribute("diffusion/weights", model.name)
         snapshot.setAttribute("diffusion/weights_sha256", model.sha256)
@@ -55,7 +56,11 @@ extension DiffDKP {
             self.step = step
             return
         }
-        if snapshot.contains("pnp/image") { try rounds.restore(from: snapshot) } else { rounds.begin(with: [hypothesis]) }
+        if snapshot.contains("pnp/image") {
+            try rounds.restore(from: snapshot)
+        } else {
+            rounds.begin(with: [hypothesis])
+        }
         guard step == schedule.count + rounds.step else {
             throw CheckpointError(
                 .wrongType, "\(snapshot.origin): diffusion/step is \(step), of \(totalSteps) steps")
