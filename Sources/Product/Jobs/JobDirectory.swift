@@ -74,6 +74,8 @@ public struct JobDirectory: Sendable, Equatable {
         let temporary = "\(parent)/\(temporaryPrefix)\(name)"
         try LocalFileSystem().remove(temporary)
         try LocalFileSystem().makeDirectory(temporary)
+        // Its name must have reached the disk before an input is moved there.
+        if transfer == .move { try LocalFileSystem().synchroniseDirectory(parent) }
         var temporaryInput = "\(temporary)/input"
         do {
             let format = try self.format(of: input, followingLinks: transfer == .copy)
@@ -95,6 +97,7 @@ public struct JobDirectory: Sendable, Equatable {
             // A moved input goes back: it is all there is of the user's file.
             if transfer == .move, LocalFileSystem().exists(temporaryInput) {
                 try? LocalFileSystem().rename(temporaryInput, to: input)
+                try? LocalFileSystem().synchroniseDirectory(TextPath.parent(of: input))
             }
             if transfer == .copy || !LocalFileSystem().exists(temporaryInput) {
                 try? LocalFileSystem().remove(temporary)
