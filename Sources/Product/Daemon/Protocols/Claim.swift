@@ -113,6 +113,9 @@ package struct Claim: Sendable {
                 try abandon(claim)
                 return false
             }
+            // The way to the file's new place must have reached the disk before the file takes it.
+            try files.synchronise(claim)
+            try files.synchronise(folder.jobs)
             try files.renameExclusively(source, to: target)
         } catch {
             try abandon(claim)
@@ -125,10 +128,9 @@ package struct Claim: Sendable {
             try abandon(claim)
             return false
         }
+        // Whoever dropped the file need not have synchronised it; from here on it is ours to keep.
         try files.synchronise(target)
         try files.synchronise(dropped)
-        // The claim must have reached the disk before the settings, of which it has a copy, leave the inbox.
-        if try files.status(claim.appending(JobFiles.settings)) != nil { try files.synchronise(folder.jobs) }
         try finish(id)
         return true
     }
@@ -221,6 +223,7 @@ package struct Claim: Sendable {
         let report = RejectionReport(
             job: id.description, name: item.text, code: code, message: message, attempts: [])
         try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
+        try files.synchronise(claim)
         try files.rename(claim, to: folder.job(id))
         try files.synchronise(folder.jobs)
     }
