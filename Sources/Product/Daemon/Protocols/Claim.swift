@@ -10,7 +10,8 @@ import SystemPackage
 /// 1. `jobs/.ID.new/` is made, in it `dropped/`, and what concerns the file: `settings.yaml`, its own settings, with
 ///    `side/NAME/`, which keeps the name that they had, or `unclear.txt`, if it cannot be told which are meant; and, if
 ///    it lies in a sub-folder, `folder.yaml`, that folder's settings, and `folder/FOLDER/`, which keeps its name.
-/// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself.
+/// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself. Its
+///    bytes are synchronised once, here, as whoever dropped it need not have done so.
 /// 3. The settings' own file is removed from the inbox.
 /// 4. The job `jobs/ID/` is made around the file, which is renamed into it. Settings that cannot be used make a job
 ///    that is born rejected: `rejection/error.json` is written and `.ID.new` itself renamed to `jobs/ID`.
