@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(arguments: PowerLoss.all)
+    @Test(arguments: PowerLoss.few)
     func `go on from the last reported checkpoint and come to the same result`(_ loss: PowerLoss) throws {
         let expected = try expected()
         try DiskRecording.withFolder { folder in
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: PowerLoss.all)
+    @Test(arguments: PowerLoss.few)
     func `tell why they failed, once that was reported`(_ loss: PowerLoss) throws {
         try DiskRecording.withFolder { folder in
             try makePicture(folder)
@@ -138,7 +138,7 @@ import Testing
         _ = try job.publish()
     }
 
-    @Test(arguments: PowerLoss.all, [false, true])
+    @Test(arguments: PowerLoss.few, [false, true])
     func `in the foreground are finished by the same command, and stay once that was reported`(
         _ loss: PowerLoss, _ isReplacing: Bool
     ) throws {

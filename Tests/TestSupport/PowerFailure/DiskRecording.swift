@@ -141,6 +141,7 @@ public final class DiskRecording: Sendable {
         public var loss: PowerLoss
         /// What had been reported as done before.
         public var reported: [String]
+        /// The loss, and the calls before it.
         public var description: String
     }
 

@@ -14,6 +14,10 @@ public enum PowerLoss: Sendable, Hashable, CustomTestStringConvertible {
     /// All ways of failing that tests try.
     public static let all: [PowerLoss] = [.everything, .bytes] + (1...4).map { .some(seed: $0) }
 
+    /// One of each, for tests that take long.
+    public static let few: [PowerLoss] = [.everything, .bytes, .some(seed: 1)]
+
+    /// The loss in words.
     public var testDescription: String {
         switch self {
         case .everything: "everything is lost"

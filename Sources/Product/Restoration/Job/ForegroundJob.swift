@@ -127,9 +127,10 @@ public struct ForegroundJob: Sendable {
             try LocalFileSystem().synchroniseDirectory(output)
         }
         for name in names {
-            // The report must not reach the disk before what it stands for.
+            // The report must not reach the disk before what it stands for, and nothing before the first file.
             if name == names.last { try LocalFileSystem().synchroniseDirectory(output) }
             try move(name, from: job.resultPath, to: output)
+            if name == names.first { try LocalFileSystem().synchroniseDirectory(output) }
         }
         try LocalFileSystem().synchroniseDirectory(output)
     }
