@@ -43,6 +43,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: swiftSettings)
 }
 
+/// The system calls that `CSystemCalls` tells of.
+let observedCalls = [
+    "write", "pwrite", "ftruncate", "fsync", "fdatasync", "mkdir", "rmdir", "unlink", "rename", "renameat2",
+]
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -176,8 +181,12 @@ let package = Package(
             path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "HDF5"], path: "Tests/TestSupport",
-            resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+            name: "TestSupport", dependencies: ["CSystemCalls", "Files", "Tensors", "HDF5", system],
+            path: "Tests/TestSupport", resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+        // Tells tests of the calls of the whole test program that change files.
+        .target(
+            name: "CSystemCalls", path: "Tests/CSystemCalls", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])],
+            linkerSettings: [.unsafeFlags(observedCalls.flatMap { ["-Xlinker", "--wrap=\($0)"] })]),
         .target(
             name: "CTestImages", dependencies: ["CLibJPEG", "CLibTIFF", "CLibPNG"], path: "Tests/CTestImages",
             cSettings: kernelSettings),

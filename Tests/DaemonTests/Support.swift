@@ -87,6 +87,12 @@ struct Protocols {
     let publication: Publication
     let recovery: Recovery
 
+    init(claim: Claim, publication: Publication, recovery: Recovery) {
+        self.claim = claim
+        self.publication = publication
+        self.recovery = recovery
+    }
+
     init(_ folder: StateFolder, _ files: MortalFileSystem, limits: InputLimits = InputLimits()) {
         var defaults = RestorationSettings()
         defaults.method = .dipDKP

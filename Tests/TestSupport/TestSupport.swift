@@ -27,3 +27,8 @@ private func makeTemporaryDirectory() throws -> String {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     return path
 }
+
+/// The text of a file kept beside the tests.
+public func textFixture(_ name: String) throws -> String {
+    try String(contentsOf: Bundle.module.bundleURL.appendingPathComponent("Vectors/\(name)"), encoding: .utf8)
+}

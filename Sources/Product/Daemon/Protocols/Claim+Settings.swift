@@ -33,6 +33,7 @@ extension Claim {
     private func keepName(_ name: FilePath.Component, in directory: FilePath) throws(FileError) {
         try files.makeDirectory(directory)
         try files.makeDirectory(directory.appending(name))
+        try files.synchronise(directory)
     }
 
     private func keptName(in directory: FilePath) throws(FileError) -> FilePath.Component? {
@@ -103,6 +104,8 @@ extension Claim {
                 try files.read(source, limit: ImageSettings.sizeLimit + 1) == bytes
             {
                 try files.removeFile(source)
+                // Else they could come back, for the next image of that name.
+                try files.synchronise(place.appending("."))
             }
         }
     }

@@ -10,7 +10,8 @@ import SystemPackage
 /// 1. `jobs/.ID.new/` is made, in it `dropped/`, and what concerns the file: `settings.yaml`, its own settings, with
 ///    `side/NAME/`, which keeps the name that they had, or `unclear.txt`, if it cannot be told which are meant; and, if
 ///    it lies in a sub-folder, `folder.yaml`, that folder's settings, and `folder/FOLDER/`, which keeps its name.
-/// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself.
+/// 2. The file is renamed from the inbox to `jobs/.ID.new/dropped/NAME`: its own name is kept by the rename itself. Its
+///    bytes are synchronised once, here, as whoever dropped it need not have done so.
 /// 3. The settings' own file is removed from the inbox.
 /// 4. `.ID.new` is made a job: the job's record, if there is something to remember, and `job.json` are written into it, and
 ///    the file is renamed to the name that a job's input has. Settings that cannot be used make a job that is born
@@ -109,6 +110,9 @@ package struct Claim: Sendable {
                 try abandon(claim)
                 return false
             }
+            // The way to the file's new place must have reached the disk before the file takes it.
+            try files.synchronise(claim)
+            try files.synchronise(folder.jobs)
             try files.renameExclusively(source, to: target)
         } catch {
             try abandon(claim)
@@ -121,10 +125,9 @@ package struct Claim: Sendable {
             try abandon(claim)
             return false
         }
+        // Whoever dropped the file need not have synchronised it; from here on it is ours to keep.
         try files.synchronise(target)
         try files.synchronise(dropped)
-        // The claim must have reached the disk before the settings, of which it has a copy, leave the inbox.
-        if try files.status(claim.appending(JobFiles.settings)) != nil { try files.synchronise(folder.jobs) }
         try finish(id)
         return true
     }
@@ -244,6 +247,7 @@ package struct Claim: Sendable {
         let report = RejectionReport(
             job: id.description, name: item.text, code: code, message: message, attempts: [])
         try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
+        try files.synchronise(claim)
         try files.rename(claim, to: folder.job(id))
         try files.synchronise(folder.jobs)
     }

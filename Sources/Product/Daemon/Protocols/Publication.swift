@@ -101,9 +101,12 @@ package struct Publication: Sendable {
     /// Decides to reject a job and completes it.
     /// - Returns: the place of what is left of it.
     package func reject(_ id: JobID, report: RejectionReport) throws(FileError) -> FilePath {
-        let rejection = folder.job(id).appending(JobFiles.rejection)
+        let job = folder.job(id)
+        let rejection = job.appending(JobFiles.rejection)
         try files.ensureDirectory(rejection)
         try files.write(JobLedger.encode(report), to: rejection.appending(JobFiles.error))
+        // Before the image goes there.
+        try files.synchronise(job)
         return try completeRejection(id, name: report.name)
     }
 

@@ -35,6 +35,7 @@ public struct ForegroundJob: Sendable {
         let digest = try Self.digest(of: input)
         madeDirectories = Self.missingDirectories(output)
         try LocalFileSystem().makeDirectories(output)
+        for made in madeDirectories { try LocalFileSystem().synchroniseDirectory(TextPath.parent(of: made)) }
         try LocalFileSystem().remove("\(output)/\(Self.discardedName)")
         _ = try JobDirectory.recoverUnfinished(in: output)
 
@@ -119,10 +120,18 @@ public struct ForegroundJob: Sendable {
         {
             let replaced = "\(job.path)/\(replacedName)"
             try LocalFileSystem().makeDirectories(replaced)
-            for name in names.reversed() { try move(name, from: output, to: replaced) }
+            for (count, name) in names.reversed().enumerated() {
+                try move(name, from: output, to: replaced)
+                if count == 0 { try LocalFileSystem().synchroniseDirectory(output) }
+            }
             try LocalFileSystem().synchroniseDirectory(output)
         }
-        for name in names { try move(name, from: job.resultPath, to: output) }
+        for name in names {
+            // The report must not reach the disk before what it stands for, and nothing before the first file.
+            if name == names.last { try LocalFileSystem().synchroniseDirectory(output) }
+            try move(name, from: job.resultPath, to: output)
+            if name == names.first { try LocalFileSystem().synchroniseDirectory(output) }
+        }
         try LocalFileSystem().synchroniseDirectory(output)
     }
 
@@ -164,6 +173,7 @@ public struct ForegroundJob: Sendable {
         } else {
             try LocalFileSystem().rename(path, to: discarded)
         }
+        try LocalFileSystem().synchroniseDirectory(output)
         try LocalFileSystem().remove(discarded)
     }
 }
