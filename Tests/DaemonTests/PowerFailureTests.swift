@@ -290,13 +290,12 @@ extension Protocols {
     /// The protocols as the daemon has them.
     fileprivate init(_ folder: StateFolder) {
         let files = LocalFileSystem()
-        let maker = DirectoryJobMaker(folder)
         var defaults = RestorationSettings()
         defaults.method = .dipDKP
         let publication = Publication(folder, files: files)
-        let claim = Claim(folder, files: files, maker: maker, defaults: defaults)
+        let claim = Claim(folder, files: files, defaults: defaults)
         self.init(
             claim: claim, publication: publication,
-            recovery: Recovery(folder, files: files, maker: maker, claim: claim, publication: publication))
+            recovery: Recovery(folder, files: files, claim: claim, publication: publication))
     }
 }

@@ -24,32 +24,29 @@ import Testing
 
     private func makePicture(_ directory: String) throws { try picture().writePNG(to: "\(directory)/x.png") }
 
-    private func create(in parent: String, _ transfer: JobDirectory.Transfer) throws -> JobDirectory {
+    private func create(in parent: String) throws -> JobDirectory {
         try JobDirectory.create(
-            in: parent, input: "\(parent)/x.png", settings: Self.settings, name: "job", originalName: "picture.png",
-            transfer: transfer)
+            in: parent, input: "\(parent)/x.png", settings: Self.settings, name: "job", originalName: "picture.png")
     }
 
     @Test(arguments: PowerLoss.all)
-    func `are made whole or not at all, and their image is in one place`(_ loss: PowerLoss) throws {
-        for transfer in [JobDirectory.Transfer.copy, .move] {
-            try DiskRecording.withFolder(prepare: makePicture) { disk in
-                let whole = try bytes("\(disk.root)/x.png")
-                try disk.run {
-                    _ = try create(in: disk.root, transfer)
-                    disk.mark("created")
+    func `are made whole or not at all, and leave the image that they have a copy of alone`(_ loss: PowerLoss) throws {
+        try DiskRecording.withFolder(prepare: makePicture) { disk in
+            let whole = try bytes("\(disk.root)/x.png")
+            try disk.run {
+                _ = try create(in: disk.root)
+                disk.mark("created")
+            }
+            try disk.afterEachFailure(loss) { failure in
+                _ = try JobDirectory.recoverUnfinished(in: disk.root)
+                let isMade = LocalFileSystem().exists("\(disk.root)/job")
+                #expect(isMade || failure.reported.isEmpty, "\(failure)")
+                #expect((try? bytes("\(disk.root)/x.png")) == whole, "\(failure)")
+                if isMade {
+                    #expect(try bytes(try JobDirectory.open("\(disk.root)/job").inputPath) == whole, "\(failure)")
                 }
-                try disk.afterEachFailure(loss) { failure in
-                    _ = try JobDirectory.recoverUnfinished(in: disk.root)
-                    let isMade = LocalFileSystem().exists("\(disk.root)/job")
-                    #expect(isMade || failure.reported.isEmpty, "\(failure)")
-                    let isOutside = LocalFileSystem().exists("\(disk.root)/x.png")
-                    #expect(isOutside == (transfer == .copy || !isMade), "\(failure)")
-                    let place = isMade ? try JobDirectory.open("\(disk.root)/job").inputPath : "\(disk.root)/x.png"
-                    #expect((try? bytes(place)) == whole, "\(failure)")
-                    let names = try LocalFileSystem().names(in: disk.root)
-                    #expect(names.allSatisfy { !$0.hasPrefix(".") }, "\(failure)")
-                }
+                let names = try LocalFileSystem().names(in: disk.root)
+                #expect(names.allSatisfy { !$0.hasPrefix(".") }, "\(failure)")
             }
         }
     }
@@ -59,7 +56,7 @@ import Testing
         let expected = try expected()
         try DiskRecording.withFolder { folder in
             try makePicture(folder)
-            _ = try create(in: folder, .copy)
+            _ = try create(in: folder)
         } _: { disk in
             let job = try JobDirectory.open("\(disk.root)/job")
             try disk.run {
@@ -93,7 +90,7 @@ import Testing
     func `tell why they failed, once that was reported`(_ loss: PowerLoss) throws {
         try DiskRecording.withFolder { folder in
             try makePicture(folder)
-            _ = try create(in: folder, .copy)
+            _ = try create(in: folder)
         } _: { disk in
             let job = try JobDirectory.open("\(disk.root)/job")
             try disk.run {
