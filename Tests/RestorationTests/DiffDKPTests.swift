@@ -152,20 +152,6 @@ import Testing
         #expect(try process.estimate() == expected)
     }
 
-    @Test func `work that an earlier version left at the end of the reverse process goes on with the splitting`() throws
-    {
-        let settings = settings(scale: 2, steps: 5)
-        let input = try observed(Case.all[0]).planes
-        let model = model(try SmoothPicturePredictor(size: 20, predictsVariance: true), size: 20)
-        let sample = try DiffDKP(input: input, settings: settings, model: model, diffusion: sampling(settings))
-        _ = try run(sample)
-        let resumed = try DiffDKP(resuming: try sample.snapshot(), input: input, settings: settings, model: model)
-        #expect(resumed.step == 5)
-        #expect(resumed.totalSteps > 5)
-        let whole = try DiffDKP(input: input, settings: settings, model: model)
-        #expect(try run(resumed) == run(whole))
-    }
-
     @Test(.tags(.slow)) func `the splitting at the end is nearer to the original than the sample`() throws {
         let predictor = try SmoothPicturePredictor(size: 64)
         let original = predictor.picture(seed: 5)

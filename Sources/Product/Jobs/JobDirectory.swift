@@ -93,6 +93,8 @@ public struct JobDirectory: Sendable, Equatable {
         let record = JobRecord(id: id, originalName: originalName, input: input, settings: settings)
         try files.write(record.json(), to: directory.appending("job.json"))
         try files.rename(path, to: directory.appending(record.inputName))
+        // Before anything that a second try would need is removed.
+        try files.synchronise(directory)
     }
 
     /// Opens a job directory and reads `job.json`.

@@ -56,11 +56,7 @@ extension DiffDKP {
             self.step = step
             return
         }
-        if snapshot.contains("pnp/image") {
-            try rounds.restore(from: snapshot)
-        } else {
-            rounds.begin(with: [hypothesis])
-        }
+        try rounds.restore(from: snapshot)
         guard step == schedule.count + rounds.step else {
             throw CheckpointError(
                 .wrongType, "\(snapshot.origin): diffusion/step is \(step), of \(totalSteps) steps")

@@ -132,7 +132,7 @@ public final class DiffDKP: RestorationProcess {
     }
 
     /// What the reverse process found.
-    var hypothesis: KernelHypothesis {
+    private var hypothesis: KernelHypothesis {
         guard estimator.isSearching else {
             return KernelHypothesis(kernel: estimator.kernel, category: nil, isRefined: false)
         }

@@ -22,7 +22,7 @@ struct CheckpointHeader {
 
     /// The number of the states that this program computes on from. It is raised when a method's state, or what is
     /// computed from it, changes; a release that changes neither keeps it, and jobs go on across the upgrade.
-    static let compatibility = 1
+    static let compatibility = 2
 
     /// Why the state in a snapshot is none that this job can go on from; nil if it is one.
     /// - Throws: ``RestorationError`` with code `unavailable` for one that a newer version of the program can go on from;
