@@ -29,7 +29,7 @@ public struct PnPSettings: Sendable, Equatable {
     public var greatestEnergyRatio = 0.8
     /// The same where the Gaussian is so much longer than wide that a path is likelier than a Gaussian: the wrong shape
     /// sharpens most along a long kernel.
-    public var greatestEnergyRatioOfPath = 1.15
+    public var greatestEnergyRatioOfPath = 1.5
     /// The least ratio of a Gaussian's variances along and across that counts as that. Of Gaussians that vary freely in
     /// width, few are as narrow; of paths, many.
     public var leastPathElongation = 10.0
