@@ -46,7 +46,7 @@ def with_kernel(picture, kernel):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output", type=pathlib.Path, help="the PNG to write")
+    parser.add_argument("output", type=pathlib.Path, help="the picture to write, PNG or JPEG by its name")
     parser.add_argument("--folder", type=pathlib.Path, required=True, help="where what it is made of is kept")
     parser.add_argument("--dkp", default=str(ROOT / ".build" / "release" / "dkp"))
     arguments = parser.parse_args()
@@ -92,7 +92,7 @@ def main():
             x, y = column * (SIDE + GAP), row * (SIDE + LINE + GAP)
             draw.text((x, y + 2), title, fill="black", font=font)
             sheet.paste(picture, (x, y + LINE))
-    sheet.save(arguments.output, optimize=True)
+    sheet.save(arguments.output, optimize=True, quality=92)
 
 
 if __name__ == "__main__":
