@@ -31,6 +31,7 @@ import Testing
         short.stepsPerRound = 6
         short.greatestEnergyRatio = greatestEnergyRatio
         short.greatestEnergyRatioOfPath = greatestEnergyRatio
+        short.greatestEnergyRatioAtLimit = greatestEnergyRatio
         short.convergence.earliestShare = 0.25
         short.convergence.interval = 2
         short.convergence.looks = 2
@@ -164,14 +165,18 @@ import Testing
         #expect(found.kernelConfidence == expected.kernelConfidence)
     }
 
-    @Test(arguments: [(1.0, KernelCategory.free), (1e9, .gaussian)])
-    func `beside a Gaussian as long and narrow as a path is, the free kernel is chosen sooner`(
-        _ leastElongation: Double, _ choice: KernelCategory
+    @Test(arguments: [
+        (1.0, 1e9, KernelCategory.free), (1e9, 0.01, KernelCategory.free), (1e9, 1e9, KernelCategory.gaussian),
+    ])
+    func `beside a Gaussian as narrow as a path is, or as wide as any, the free kernel is chosen sooner`(
+        _ leastElongation: Double, _ limitFraction: Double, _ choice: KernelCategory
     ) throws {
         let settings = settings(steps: 8)
         var pnp = short(settings, tolerance: 0, greatestEnergyRatio: 0)
         pnp.greatestEnergyRatioOfPath = 1e9
         pnp.leastPathElongation = leastElongation
+        pnp.greatestEnergyRatioAtLimit = 1e9
+        pnp.limitFraction = limitFraction
         let process = try PnPDKP(
             input: picture(height: 17, width: 18).colour, settings: settings,
             prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)), pnp: pnp)

@@ -33,6 +33,11 @@ public struct PnPSettings: Sendable, Equatable {
     /// The least ratio of a Gaussian's variances along and across that counts as that. Of Gaussians that vary freely in
     /// width, few are as narrow; of paths, many.
     public var leastPathElongation = 10.0
+    /// The same where the Gaussian is nearly as wide as any that is looked for: it may stand for something wider, or for what
+    /// the picture's own direction feigns.
+    public var greatestEnergyRatioAtLimit = 1.0
+    /// The least fraction of the largest variance looked for that counts as that.
+    public var limitFraction = 0.9
     /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
     /// destroy it.
     public var fixedShare = 0.5
@@ -80,10 +85,13 @@ public struct PnPSettings: Sendable, Equatable {
     }
 
     /// The energy ratio up to which a kernel of no family is chosen instead of this one, `[n, n]`.
-    func greatestEnergyRatio(beside kernel: Tensor<Float>) -> Double {
+    /// - Parameter largestVariance: of the Gaussians that were looked for, in squared pixels.
+    func greatestEnergyRatio(beside kernel: Tensor<Float>, largestVariance: Double) -> Double {
         let moments = KernelMoments(kernel)
-        let isPath = moments.major >= leastPathElongation * moments.minor
-        return isPath ? max(greatestEnergyRatio, greatestEnergyRatioOfPath) : greatestEnergyRatio
+        var ratio = greatestEnergyRatio
+        if moments.major >= limitFraction * largestVariance { ratio = max(ratio, greatestEnergyRatioAtLimit) }
+        if moments.major >= leastPathElongation * moments.minor { ratio = max(ratio, greatestEnergyRatioOfPath) }
+        return ratio
     }
 
     /// alpha: the weight of the denoised image beside the data at a noise level.

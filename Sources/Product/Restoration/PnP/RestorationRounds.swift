@@ -45,6 +45,8 @@ final class RestorationRounds {
 
     private let settings: PnPSettings
     private let splitting: HalfQuadraticSplitting
+    /// Of the Gaussians that were looked for.
+    private let largestVariance: Double
     private var hypotheses: [KernelHypothesis] = []
     /// The best of the rounds with one hypothesis each that are over.
     private var best: Outcome?
@@ -70,6 +72,7 @@ final class RestorationRounds {
             height: input.shape[1] * scale, width: input.shape[2] * scale, label: restoration.classLabel)
         let kernelSettings = KernelPriorSettings(
             family: restoration.kernelFamily, scale: scale, centre: restoration.kernelCentre)
+        largestVariance = kernelSettings.gaussianVariances.upperBound
         splitting = try HalfQuadraticSplitting(
             observed: input.shape[0] == channels ? input : input.replicated(channels), scale: scale, denoiser: denoiser,
             kernelSize: kernelSettings.kernelSize, centre: kernelSettings.centrePosition, extent: extent,
@@ -130,9 +133,9 @@ final class RestorationRounds {
             let outcome = Outcome(
                 hypothesis: round, image: splitting.image, kernel: splitting.kernel, energy: splitting.energy)
             if let best {
-                let isBetter =
-                    outcome.energy < settings.greatestEnergyRatio(beside: hypotheses[best.hypothesis].kernel)
-                    * best.energy
+                let ratio = settings.greatestEnergyRatio(
+                    beside: hypotheses[best.hypothesis].kernel, largestVariance: largestVariance)
+                let isBetter = outcome.energy < ratio * best.energy
                 otherEnergy = isBetter ? best.energy : outcome.energy
                 if isBetter { self.best = outcome }
             } else {
