@@ -16,12 +16,7 @@ import Testing
             try drop(settings, folder.inbox.appending("cat.png.yaml"))
             return { _ = try Protocols(folder, files).claim.claim(component("cat.png"), as: id) }
         } check: { (folder) throws in
-            let jobs = try names(folder.jobs)
-            #expect(jobs.count == 1)
-            let job = folder.jobs.appending(try #require(jobs.first))
-            #expect(try text(job.appending("input.png")) == "image")
-            #expect(try text(job.appending("job.json")).contains("\"seed\" : 7"))
-            #expect(try text(job.appending("job.json")).contains("\"original_name\" : \"cat.png\""))
+            try folder.expectOneJob(of: "cat.png")
             #expect(try names(folder.inbox) == [])
         }
     }
@@ -32,12 +27,7 @@ import Testing
             try drop("scael: 2\n", folder.inbox.appending("cat.png.yaml"))
             return { _ = try Protocols(folder, files).claim.claim(component("cat.png"), as: id) }
         } check: { (folder) throws in
-            #expect(try names(folder.jobs) == [])
-            #expect(try names(folder.rejected) == ["cat"])
-            let rejected = folder.rejected.appending("cat")
-            #expect(try names(rejected) == ["error.json", "job.log", "original.png", "settings.yaml"])
-            #expect(try text(rejected.appending("original.png")) == "image")
-            #expect(try text(rejected.appending("error.json")).contains("scael"))
+            try folder.expectRejectedSettings()
         }
     }
 
@@ -46,12 +36,7 @@ import Testing
             try makeFinishedJob(folder, id)
             return { _ = try Protocols(folder, files).publication.publish(id, name: "cat.png") }
         } check: { (folder) throws in
-            #expect(try names(folder.jobs) == [])
-            #expect(try names(folder.outbox) == ["cat"])
-            let result = folder.outbox.appending("cat")
-            #expect(try names(result) == ["input.png", "job.log", "report.json", "restored.png"])
-            #expect(try text(result.appending("restored.png")) == "restored")
-            #expect(try text(result.appending("input.png")) == "image")
+            try folder.expectOneResult()
         }
     }
 
@@ -66,11 +51,7 @@ import Testing
             // The worker would be run again, and refuse again.
             _ = try Protocols(folder, files).publication.reject(id, report: report)
         } check: { (folder) throws in
-            #expect(try names(folder.jobs) == [])
-            #expect(try names(folder.rejected) == ["cat"])
-            let rejected = folder.rejected.appending("cat")
-            #expect(try names(rejected) == ["error.json", "job.json", "job.log", "original.png"])
-            #expect(try text(rejected.appending("original.png")) == "image")
+            try folder.expectOneRejection()
         }
     }
 

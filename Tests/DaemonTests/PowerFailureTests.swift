@@ -32,12 +32,7 @@ import Testing
         } recover: { folder in
             try restart(folder)
         } check: { (folder, _) throws in
-            let jobs = try names(folder.jobs)
-            #expect(jobs.count == 1)
-            let job = folder.jobs.appending(try #require(jobs.first))
-            #expect(try text(job.appending("input.png")) == "image")
-            #expect(try text(job.appending("job.json")).contains("\"seed\" : 7"))
-            #expect(try text(job.appending("job.json")).contains("\"original_name\" : \"\(name)\""))
+            try folder.expectOneJob(of: name)
             #expect(try names(folder.inbox).filter { $0 != "animals" } == [])
         }
     }
@@ -70,13 +65,8 @@ import Testing
         } recover: { folder in
             try restart(folder)
         } check: { (folder, _) throws in
-            #expect(try names(folder.jobs) == [])
+            try folder.expectRejectedSettings()
             #expect(try names(folder.inbox) == [])
-            #expect(try names(folder.rejected) == ["cat"])
-            let rejected = folder.rejected.appending("cat")
-            #expect(try names(rejected) == ["error.json", "job.log", "original.png", "settings.yaml"])
-            #expect(try text(rejected.appending("original.png")) == "image")
-            #expect(try text(rejected.appending("error.json")).contains("scael"))
         }
     }
 
@@ -89,13 +79,8 @@ import Testing
         } recover: { folder in
             try restart(folder)
         } check: { (folder, _) throws in
-            #expect(try names(folder.jobs) == [])
-            #expect(try names(folder.outbox) == ["cat"])
-            let result = folder.outbox.appending("cat")
-            #expect(try names(result) == ["input.png", "job.log", "report.json", "restored.png"])
-            #expect(try text(result.appending("restored.png")) == "restored")
-            #expect(try text(result.appending("input.png")) == "image")
-            #expect(try text(result.appending("job.log")) == "log")
+            try folder.expectOneResult()
+            #expect(try text(folder.outbox.appending("cat/job.log")) == "log")
         }
     }
 
@@ -109,8 +94,7 @@ import Testing
             // The worker is run again where nothing of it is left, and refuses again.
             try restart(folder) { _ = try Protocols(folder).publication.reject($0, report: Self.report) }
         } check: { (folder, _) throws in
-            #expect(try names(folder.jobs) == [])
-            try expectRejection(folder)
+            try folder.expectOneRejection()
         }
     }
 
@@ -141,8 +125,7 @@ import Testing
             if try LocalFileSystem().status(folder.job(id())) != nil { _ = try giveUp(folder) }
             try restart(folder)
         } check: { (folder, _) throws in
-            #expect(try names(folder.jobs) == [])
-            try expectRejection(folder)
+            try folder.expectOneRejection()
             #expect(try text(folder.rejected.appending("cat/error.json")).contains("cancelled by somebody"))
         }
     }
@@ -266,13 +249,6 @@ import Testing
         try files.makeDirectory(job.appending("result"))
         try drop("restored", job.appending("result/restored.png"))
         try drop("{}", job.appending("result/report.json"))
-    }
-
-    private func expectRejection(_ folder: StateFolder) throws {
-        #expect(try names(folder.rejected) == ["cat"])
-        let rejected = folder.rejected.appending("cat")
-        #expect(try names(rejected) == ["error.json", "job.json", "job.log", "original.png"])
-        #expect(try text(rejected.appending("original.png")) == "image")
     }
 
     /// One image with settings is in the inbox, and the daemon takes both.

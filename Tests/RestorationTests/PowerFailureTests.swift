@@ -51,14 +51,20 @@ import Testing
         }
     }
 
-    @Test(arguments: PowerLoss.few)
-    func `go on from the last reported checkpoint and come to the same result`(_ loss: PowerLoss) throws {
-        let expected = try expected()
+    /// Runs `body` with a job that has long been on the disk.
+    private func withJob(_ body: (DiskRecording, JobDirectory) throws -> Void) throws {
         try DiskRecording.withFolder { folder in
             try makePicture(folder)
             _ = try create(in: folder)
         } _: { disk in
-            let job = try JobDirectory.open("\(disk.root)/job")
+            try body(disk, try JobDirectory.open("\(disk.root)/job"))
+        }
+    }
+
+    @Test(arguments: PowerLoss.few)
+    func `go on from the last reported checkpoint and come to the same result`(_ loss: PowerLoss) throws {
+        let expected = try expected()
+        try withJob { disk, job in
             try disk.run {
                 for _ in 1...2 {
                     let stop = StopRequest()
@@ -88,11 +94,7 @@ import Testing
 
     @Test(arguments: PowerLoss.few)
     func `tell why they failed, once that was reported`(_ loss: PowerLoss) throws {
-        try DiskRecording.withFolder { folder in
-            try makePicture(folder)
-            _ = try create(in: folder)
-        } _: { disk in
-            let job = try JobDirectory.open("\(disk.root)/job")
+        try withJob { disk, job in
             try disk.run {
                 _ = try #require(throws: FailureReport.self) {
                     try toyWorker(job) { _ in throw ToyProcess.Broken() }.run()
