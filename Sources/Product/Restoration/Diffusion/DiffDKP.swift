@@ -15,7 +15,6 @@ public import Tensors
 public final class DiffDKP: RestorationProcess {
     let settings: DiffusionSettings
     private let restoration: RestorationSettings
-    private let input: Tensor<Float>
     let model: DiffusionModel
     let schedule: NoiseSchedule
     let canvas: Canvas
@@ -86,7 +85,6 @@ public final class DiffDKP: RestorationProcess {
         }
         self.settings = diffusion
         restoration = settings
-        self.input = input
         self.model = model
         label = try model.checkedLabel(settings.classLabel)
         schedule = try NoiseSchedule(model.description, respacing: Respacing(steps: diffusion.steps))
@@ -144,7 +142,7 @@ public final class DiffDKP: RestorationProcess {
     func makeRounds() throws -> RestorationRounds? {
         guard let ending = settings.ending else { return nil }
         rounds = try RestorationRounds(
-            model, input: input, restoration: restoration,
+            model, input: observed, restoration: restoration,
             extent: estimator.chainsKernel.map { KernelExtent($0, centre: estimator.prior.settings.centrePosition) },
             settings: ending)
         return rounds

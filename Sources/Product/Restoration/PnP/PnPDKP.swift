@@ -116,8 +116,7 @@ public final class PnPDKP: RestorationProcess {
 
     /// The kernels that a search ended with: the chains', and a free one where it leads.
     private func hypotheses(of search: DIPDKP) -> [KernelHypothesis] {
-        let leading = KernelHypothesis(
-            kernel: search.kernel, category: search.category)
+        let leading = KernelHypothesis(kernel: search.kernel, category: search.category)
         let estimator = search.estimator
         guard restoration.kernelFamily == .auto, search.category == .free, let kernel = estimator.chainsKernel,
             let category = estimator.chainsCategory
