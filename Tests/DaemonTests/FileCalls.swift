@@ -1,6 +1,6 @@
 import Foundation
 import SystemPackage
-import Testing
+import TestSupport
 
 /// A library, loaded before all others into a daemon, that writes down which thread makes which of the system calls that
 /// wait for the disk.
@@ -15,26 +15,18 @@ struct FileCalls {
         var path: String
     }
 
-    private let library: FilePath
+    private let library: PreloadedLibrary
     private let record: FilePath
 
     /// Builds the library.
     init(in directory: FilePath) throws {
-        let source = directory.appending("calls.c")
-        library = directory.appending("calls.so")
+        library = try PreloadedLibrary(Self.source, in: directory.string)
         record = directory.appending("calls.txt")
-        try drop(Self.source, source)
         try drop("", record)
-        let compiler = Process()
-        compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        compiler.arguments = ["clang", "-shared", "-fPIC", "-O1", "-o", library.string, source.string]
-        try compiler.run()
-        compiler.waitUntilExit()
-        try #require(compiler.terminationStatus == 0)
     }
 
     /// A command that starts a program with the library.
-    var launcher: [String] { ["/usr/bin/env", "LD_PRELOAD=\(library)", "CALLS_RECORD=\(record)"] }
+    var launcher: [String] { ["/usr/bin/env", library.assignment, "CALLS_RECORD=\(record)"] }
 
     /// How many bytes have been hashed so far.
     func bytesHashed() throws -> Int {

@@ -174,7 +174,9 @@ import Testing
             let log = FilePath(path).appending("job.log")
             try kind.make(log)
             let error = #expect(throws: FileError.self) { try BoundedLog(appendingTo: log.string).cut() }
-            #expect(error?.code == .notRegular && error?.description.contains("job.log: is not a regular file") == true)
+            #expect(
+                error?.code == .notARegularFile && error?.description.contains("job.log: is not a regular file") == true
+            )
         }
     }
 

@@ -7,6 +7,7 @@ import Imaging
 import Jobs
 import KernelPrior
 import Restoration
+import SystemPackage
 import Testing
 
 /// Every kind of error and the exit code that stands for it: what scripts and the daemon rely on.
@@ -24,6 +25,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (FileError(.notARegularFile, "x", "is a directory") as any Failure, "not_a_regular_file"),
+        (HDF5Error(.cannotOpen, "x"), "hdf5_cannot_open"), (WeightsError(.wrongShape, "x"), "weights_wrong_shape"),
+        (RestorationError(.needsTooMuchMemory, "x"), "needs_too_much_memory"),
+        (RestorationError(.busy, "x"), "busy"), (CheckpointError(.newerVersion, "x"), "checkpoint_newer_version"),
+    ])
+    func `have a name beside them that scripts may compare`(_ error: any Failure, _ name: String) {
+        #expect(FailureReport(error).code == name)
+    }
+
     @Test func `of jobs and commands`() {
         check(
             [
@@ -37,7 +48,7 @@ import Testing
 
     @Test func `of files`() {
         check([
-            .noInput: [FileError.Code.notFound, .notReadable], .badInput: [.notRegular, .tooLarge],
+            .noInput: [FileError.Code.notFound, .notReadable], .badInput: [.notARegularFile, .tooLarge],
             .cannotCreate: [.exists, .cannotCreate], .inputOutput: [.noSpace, .exhausted, .inputOutput],
         ]) { $0.exitStatus }
     }

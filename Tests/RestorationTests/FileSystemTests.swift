@@ -19,7 +19,7 @@ import Testing
             let appending = try #require(throws: FileError.self) { _ = try FileWriter(appendingTo: path) }
             #expect(appending.code == .cannotCreate && appending.description.contains("no regular file"))
             let reading = try #require(throws: FileError.self) { try LocalFileSystem().contents(of: path) }
-            #expect(reading.code == .notRegular)
+            #expect(reading.code == .notARegularFile)
             // With a reader, opening succeeds, and looking refuses it.
             let reader = open(path, O_RDONLY | O_NONBLOCK)
             defer { close(reader) }

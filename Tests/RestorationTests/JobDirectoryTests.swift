@@ -77,7 +77,7 @@ import Testing
             let error = try #require(throws: FileError.self) {
                 try JobDirectory.create(in: directory, input: directory, settings: toySettings(), name: "job")
             }
-            #expect(error.code == .notRegular)
+            #expect(error.code == .notARegularFile)
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
         }
     }

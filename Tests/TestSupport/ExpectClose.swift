@@ -1,5 +1,5 @@
-import Tensors
-import Testing
+public import Tensors
+public import Testing
 
 /// Expects every element within `absolute + relative * |expected|` of its counterpart, and prints the worst if not.
 ///

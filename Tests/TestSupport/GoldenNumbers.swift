@@ -1,6 +1,6 @@
 import Foundation
-import HDF5
-import Tensors
+public import HDF5
+public import Tensors
 
 /// Numbers computed by the original implementations, kept in an HDF5 file beside the tests.
 public struct GoldenNumbers: Sendable {

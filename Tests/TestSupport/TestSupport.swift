@@ -1,5 +1,5 @@
 import Foundation
-import Testing
+public import Testing
 
 extension Tag {
     /// Takes more than about a second; left out of the quick run.

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A directory held open, so that its path means that very directory whatever is renamed or linked in its place: what a
 /// stranger does to names cannot lead out of it.

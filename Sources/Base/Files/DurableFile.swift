@@ -1,5 +1,5 @@
-import Glibc
-import SystemPackage
+package import Glibc
+package import SystemPackage
 
 /// Files that are there whole or not at all, even after a power cut.
 ///

@@ -1,31 +1,31 @@
 public import Failures
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// An operation on a file or directory failed: which, on what, why, and what to do about it.
 ///
 /// What an error number means is decided here, for the whole program.
-public struct FileError: Failure, Equatable {
-    /// The kind of failure, for callers that branch on it; its raw value is what `error.json` carries.
-    public enum Code: String, Sendable, CaseIterable {
+public struct FileError: CodedFailure, Equatable {
+    /// The kind of failure, for callers that branch on it; its name is what `error.json` carries.
+    public enum Code: FailureCode, CaseIterable {
         /// There is no such file or directory.
-        case notFound = "not_found"
+        case notFound
         /// It is there, but may not be read.
-        case notReadable = "not_readable"
+        case notReadable
         /// It has more bytes than are read of such a file.
-        case tooLarge = "too_large"
+        case tooLarge
         /// There is something of that name already.
         case exists
         /// It is a directory, a symbolic link or a device where a regular file is needed.
-        case notRegular = "not_a_regular_file"
+        case notARegularFile
         /// It may not be written or created there.
-        case cannotCreate = "cannot_create"
+        case cannotCreate
         /// The disk is full or a quota is used up.
-        case noSpace = "no_space"
+        case noSpace
         /// The system is short of memory or of descriptors for the moment.
         case exhausted
         /// Any other failure of the system.
-        case inputOutput = "input_output"
+        case inputOutput
     }
 
     /// What an operation was for: a path that leads nowhere is no input, or no place for an output.
@@ -78,7 +78,8 @@ public struct FileError: Failure, Equatable {
         switch access {
         case .reading:
             FileError(
-                .notRegular, path, kind.map { "is a \($0.rawValue), not a regular file" } ?? "is not a regular file",
+                .notARegularFile, path,
+                kind.map { "is a \($0.rawValue), not a regular file" } ?? "is not a regular file",
                 remedy: "give the file itself", cause: .invalidArgument)
         case .writing:
             FileError(
@@ -86,14 +87,10 @@ public struct FileError: Failure, Equatable {
         }
     }
 
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue }
     /// What is wrong with which file, and the remedy.
     public var message: String { "\(path.isEmpty ? "an empty path" : path.readable): \(reason)" }
     /// What is wrong, and the remedy, without the path.
     public var reason: String { advice.map { "\(problem); \($0)" } ?? problem }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 
     /// Whether there is no such file.
     public var isMissing: Bool { cause == .noSuchFileOrDirectory }
@@ -128,7 +125,7 @@ public struct FileError: Failure, Equatable {
             (.cannotCreate, "check the path")
         // ENXIO: a socket, or a FIFO that nobody reads.
         case (.tooManySymbolicLinkLevels, .reading), (.isDirectory, .reading), (.noSuchAddressOrDevice, .reading):
-            (.notRegular, "give a regular file")
+            (.notARegularFile, "give a regular file")
         case (.tooManySymbolicLinkLevels, .writing), (.isDirectory, .writing), (.noSuchAddressOrDevice, .writing):
             (.cannotCreate, "what has that name is no regular file; move it away")
         case (.fileExists, _), (.directoryNotEmpty, _): (.exists, "move it away or choose another name")
@@ -147,7 +144,7 @@ extension FileError.Code {
     public var exitStatus: ExitStatus {
         switch self {
         case .notFound, .notReadable: .noInput
-        case .notRegular, .tooLarge: .badInput
+        case .notARegularFile, .tooLarge: .badInput
         case .exists, .cannotCreate: .cannotCreate
         case .noSpace, .exhausted, .inputOutput: .inputOutput
         }

@@ -1,5 +1,5 @@
 import Foundation
-import SystemPackage
+package import SystemPackage
 
 /// The operations on paths that are text.
 extension FileSystem {

@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 /// The operations that protocols on files are made of. Every change is one system call or, for
 /// ``write(_:to:)``, one that is atomic by construction, so that "a crash between any two" can be tested by making any

@@ -1,5 +1,5 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A file being written, closed at the end of its life.
 package struct FileWriter: ~Copyable, Sendable {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The real file system.
 package struct LocalFileSystem: FileSystem {

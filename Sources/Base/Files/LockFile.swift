@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A small file that is there to be locked; the system lets go of the locks when this value or the process ends.
 package struct LockFile: ~Copyable, Sendable {

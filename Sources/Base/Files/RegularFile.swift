@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A regular file, open for reading. Nothing else is opened: a FIFO would let its reader wait, a device do who knows what.
 package struct RegularFile: ~Copyable {
@@ -12,7 +12,7 @@ package struct RegularFile: ~Copyable {
 
     /// Opens a file.
     /// - Parameter followingLinks: false refuses a symbolic link, as for files from strangers.
-    /// - Throws: ``FileError``, with code `notRegular` for what is no regular file.
+    /// - Throws: ``FileError``, with code `notARegularFile` for what is no regular file.
     package init(_ path: FilePath, followingLinks: Bool = true) throws(FileError) {
         // Non-blocking: opening a FIFO must not wait for its writer.
         descriptor = path.withPlatformString {

@@ -1,5 +1,5 @@
 import CLibCrypto
-import Failures
+package import Failures
 
 /// A SHA-256 digest computed piece by piece.
 package struct SHA256: ~Copyable {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A new file on its way into the inbox: under a name that the daemon leaves alone until it is renamed, and locked for as
 /// long as its maker lives, so that what a killed one leaves can be told from what is still being made.

@@ -4,9 +4,9 @@ import ImageFormats
 
 /// Why an image could not be read, written or compared: one sentence naming the file, what is wrong with it, and what to
 /// do about it.
-public struct ImageError: Failure, Equatable {
+public struct ImageError: CodedFailure, Equatable {
     /// The kind of failure, for callers that branch on it.
-    public enum Code: String, Sendable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// There is no such file.
         case notFound
         /// There is something there, but not an image of a kind that is read: another format, an empty file, a directory, a device.
@@ -51,7 +51,7 @@ public struct ImageError: Failure, Equatable {
             switch error.code {
             case .notFound: .notFound
             case .notReadable: .notReadable
-            case .notRegular: .notAnImage
+            case .notARegularFile: .notAnImage
             case .tooLarge: .tooLarge
             case .inputOutput, .exhausted: .cannotRead
             case .cannotCreate, .exists, .noSpace: .cannotWrite
@@ -72,11 +72,6 @@ public struct ImageError: Failure, Equatable {
 
     /// The same failure, of a file that is known by another name.
     public func named(_ name: String) -> ImageError { ImageError(code, name, reason) }
-
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue.snakeCased }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 }
 
 extension ImageError.Code {

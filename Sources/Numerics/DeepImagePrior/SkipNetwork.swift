@@ -1,4 +1,4 @@
-import NeuralNetwork
+public import NeuralNetwork
 import Tensors
 
 /// The encoder-decoder with skips of the deep image prior (Ulyanov et al., CVPR 2018), as DIP-DKP uses it (section 4.2):

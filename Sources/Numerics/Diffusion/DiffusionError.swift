@@ -1,15 +1,15 @@
 public import Failures
 
 /// A schedule, a sampler or a network that cannot be used as it was asked for, in one sentence with the remedy.
-public struct DiffusionError: Failure, Equatable {
+public struct DiffusionError: CodedFailure, Equatable {
     /// The kind of failure.
-    public enum Code: String, Sendable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// A number of steps, a respacing or an eta out of range.
-        case invalidSetting = "invalid_setting"
+        case invalidSetting
         /// A checkpoint that does not fit the run that it is to go on with.
-        case unusableCheckpoint = "unusable_checkpoint"
+        case unusableCheckpoint
         /// A network whose answer, channels or classes are not what is needed.
-        case unusableNetwork = "unusable_network"
+        case unusableNetwork
     }
 
     /// The kind of failure.
@@ -22,11 +22,6 @@ public struct DiffusionError: Failure, Equatable {
         self.code = code
         self.message = message
     }
-
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 }
 
 extension DiffusionError.Code {

@@ -1,6 +1,6 @@
 import CKernelPriorKernels
 import Foundation
-import Tensors
+public import Tensors
 
 /// An anisotropic Gaussian blur with covariance Q diag(variance1, variance2) Q', Q the rotation by an angle.
 public struct GaussianKernel: Sendable, Equatable {

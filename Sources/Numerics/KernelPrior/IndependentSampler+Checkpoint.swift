@@ -1,4 +1,4 @@
-import Checkpointing
+public import Checkpointing
 
 extension IndependentSampler {
     /// Saves the random stream and the last sample, under `mcmc` and `random`.

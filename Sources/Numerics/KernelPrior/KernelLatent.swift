@@ -1,4 +1,4 @@
-import KernelFamilies
+public import KernelFamilies
 
 /// The latent h of one kernel: its category, and a vector that is standard normal under the prior.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// How well a kernel explains the input with the present image: what a sampler weighs its kernels by.
 public protocol KernelLoss {

@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+public import Tensors
 
 /// The first and second moments of a kernel `[rows, columns]` of positive sum.
 public struct KernelMoments: Sendable, Equatable {

@@ -2,7 +2,7 @@ import CKernelPriorKernels
 import COptimisers
 import Foundation
 import KernelFamilies
-import Tensors
+public import Tensors
 
 /// The shape of a ``KernelNetwork``.
 public struct KernelNetworkSettings: Sendable, Codable, Equatable {

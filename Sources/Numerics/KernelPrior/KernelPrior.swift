@@ -1,6 +1,6 @@
 import Foundation
-import KernelFamilies
-import Tensors
+public import KernelFamilies
+public import Tensors
 
 /// The prior over kernels: from standard-normal latents to kernels of the families of section 3 of the paper.
 public struct KernelPrior: Sendable, Equatable {

@@ -1,9 +1,9 @@
 public import Failures
 
 /// Why a kernel prior, a sampler or a kernel network could not be made or restored.
-public struct KernelPriorError: Failure, Equatable {
+public struct KernelPriorError: CodedFailure, Equatable {
     /// The kind of error.
-    public enum Code: String, Sendable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// A setting is outside its allowed range.
         case invalidSetting
         /// A checkpoint does not fit the settings, or holds impossible values.
@@ -28,11 +28,6 @@ public struct KernelPriorError: Failure, Equatable {
         KernelPriorError(
             .unusableCheckpoint, "checkpoint: \(path) \(problem); start afresh or use the settings it was written with")
     }
-
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 }
 
 extension KernelPriorError.Code {

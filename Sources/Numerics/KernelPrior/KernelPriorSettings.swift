@@ -1,4 +1,4 @@
-import KernelFamilies
+public import KernelFamilies
 
 /// The ranges of the latents of every kernel family.
 public struct KernelPriorSettings: Sendable, Codable, Equatable {

@@ -1,6 +1,6 @@
 import Foundation
-import KernelFamilies
-import Tensors
+public import KernelFamilies
+public import Tensors
 
 /// What one iteration of random kernel sampling gives: kernels, how well each explains the input, and their mean k_r.
 public struct KernelSample: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Checkpointing
+public import Checkpointing
 import Foundation
 import Tensors
 

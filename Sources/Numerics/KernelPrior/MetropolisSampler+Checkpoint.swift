@@ -1,4 +1,4 @@
-import Checkpointing
+public import Checkpointing
 import KernelFamilies
 import Tensors
 

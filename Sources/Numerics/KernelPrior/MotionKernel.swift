@@ -1,6 +1,6 @@
 import CKernelPriorKernels
 import Foundation
-import Tensors
+public import Tensors
 
 /// A motion blur: the time that a camera's path spends over each pixel.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// The expected sum of squares of a kernel under an uncertain image: the loss at the image's mean, plus the image's
 /// variance seen through the kernel, N sigma_x^2 ||k||^2 for white errors.

@@ -1,5 +1,5 @@
 import CNeuralKernels
-import Tensors
+public import Tensors
 
 /// A network planned for one image size: memory laid out once, then run forwards and backwards thousands of times
 /// without allocating.

@@ -1,9 +1,9 @@
 public import Failures
 
 /// What can go wrong when a network is planned, run, or filled with parameters.
-public struct NeuralNetworkError: Failure, Equatable {
+public struct NeuralNetworkError: CodedFailure, Equatable {
     /// The kind of failure, for callers that branch on it.
-    public enum Code: Sendable, Equatable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// oneDNN refused a call; the message has its status.
         case backend
         /// The layers or sizes do not fit together.
@@ -35,10 +35,8 @@ public struct NeuralNetworkError: Failure, Equatable {
         NeuralNetworkError(code: .parameter, message: text)
     }
 
-    /// The kind of failure, for programs.
-    public var name: String { "network_\(code)" }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
+    /// Names of these kinds say what they are about.
+    public static var namePrefix: String { "network_" }
 }
 
 extension NeuralNetworkError.Code {

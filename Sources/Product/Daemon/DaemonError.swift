@@ -2,9 +2,9 @@ public import Failures
 
 /// The daemon cannot start, or a protocol on its state folder met what must not be: a kind and one sentence that names
 /// the file, the thing and the remedy.
-public struct DaemonError: Failure, Equatable {
+public struct DaemonError: CodedFailure, Equatable {
     /// The kind of error.
-    public enum Code: String, Sendable {
+    public enum Code: FailureCode {
         /// The settings file cannot be used.
         case settings
         /// Another daemon works on the state folder.
@@ -30,11 +30,6 @@ public struct DaemonError: Failure, Equatable {
         self.code = code
         self.message = message
     }
-
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue.snakeCased }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 }
 
 extension DaemonError.Code {

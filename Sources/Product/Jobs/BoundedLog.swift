@@ -1,4 +1,4 @@
-import Files
+package import Files
 import SystemPackage
 
 /// A job's log, open for adding to its end, which never grows over a limit: where the next piece would take it there, the
@@ -22,7 +22,7 @@ package struct BoundedLog: ~Copyable, Sendable {
         } catch {
             // A directory, a FIFO or a link says of itself why it cannot be opened, each in its way.
             guard let kind = try? LocalFileSystem().status(FilePath(path))?.kind, kind != .regular else { throw error }
-            throw FileError(.notRegular, FilePath(path), "is not a regular file", remedy: "move it away")
+            throw FileError(.notARegularFile, FilePath(path), "is not a regular file", remedy: "move it away")
         }
     }
 

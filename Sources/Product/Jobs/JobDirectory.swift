@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Foundation
 import ImageFormats
-import SystemPackage
+package import SystemPackage
 
 /// A job on disk: the input, what was asked, and all the state there is.
 ///

@@ -1,6 +1,6 @@
 import Files
-import ImageFormats
-import SystemPackage
+package import ImageFormats
+package import SystemPackage
 
 /// What is told of a job's input by its bytes. They are read and hashed once, when the job is made; from then on the
 /// digest in `job.json` goes before the file.
@@ -13,7 +13,7 @@ package struct JobInput: Sendable, Equatable {
     package let bytes: Int
 
     /// Reads a file to its end; a symbolic link is not followed.
-    /// - Throws: ``FileError``, with code `notRegular` for what is no regular file.
+    /// - Throws: ``FileError``, with code `notARegularFile` for what is no regular file.
     package init(_ path: FilePath) throws {
         let file = try RegularFile(path, followingLinks: false)
         try self.init(file, format: Self.format(of: file)) { _ in }

@@ -1,5 +1,5 @@
 import Files
-import ImageFormats
+public import ImageFormats
 public import Foundation
 
 /// What a job was asked to do, written once as `job.json` when the job is created.

@@ -1,5 +1,5 @@
 import Files
-import Foundation
+public import Foundation
 
 /// One worker's spell of work on a job. All of them, `runs.json`, tell how often a job was interrupted and how long it
 /// took in all, lost work included.

@@ -1,35 +1,35 @@
 public import Failures
 
 /// Why a job or a command cannot go on, in one sentence that says what, where and what to do.
-public struct RestorationError: Failure, Equatable {
+public struct RestorationError: CodedFailure, Equatable {
     /// The kind of failure; its raw value is what `error.json` carries.
-    public enum Code: String, Sendable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// A command line that makes no sense.
         case usage
         /// Data that cannot be used: not an image, a damaged file, files that do not fit together.
-        case badInput = "bad_input"
+        case badInput
         /// A file that is not there.
-        case noInput = "no_input"
+        case noInput
         /// A library, a weights file or a capability that is not there.
         case unavailable
         /// A weights file that is not there.
-        case weightsNotFound = "weights_not_found"
+        case weightsNotFound
         /// More memory than the machine or the limits have: known before the work begins.
-        case needsTooMuchMemory = "needs_too_much_memory"
+        case needsTooMuchMemory
         /// The computation came to numbers that are not finite.
-        case notFinite = "not_finite"
+        case notFinite
         /// A fault of this program.
-        case internalError = "internal_error"
+        case internalError
         /// Something stands where a result is to be written, or it may not be written there.
-        case cannotCreate = "cannot_create"
+        case cannotCreate
         /// The system failed to read or write.
-        case inputOutput = "input_output"
+        case inputOutput
         /// Another process works on the same job.
         case busy
         /// A newer worker has taken the job over.
         case superseded
         /// Settings that cannot be used.
-        case badSettings = "bad_settings"
+        case badSettings
     }
 
     /// The kind of failure.
@@ -47,11 +47,6 @@ public struct RestorationError: Failure, Equatable {
     }
 
     package static func unavailable(_ message: String) -> RestorationError { RestorationError(.unavailable, message) }
-
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
 }
 
 extension RestorationError.Code {

@@ -1,5 +1,5 @@
 import Failures
-import Foundation
+public import Foundation
 import Synchronization
 
 /// The request that a worker checkpoint and stop, made from any thread or by a signal.

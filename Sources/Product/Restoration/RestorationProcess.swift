@@ -1,4 +1,4 @@
-import KernelFamilies
+public import KernelFamilies
 
 public import Checkpointing
 import KernelPrior

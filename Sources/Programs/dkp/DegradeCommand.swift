@@ -1,4 +1,4 @@
-import ArgumentParser
+public import ArgumentParser
 import HDF5
 import Imaging
 import KernelFamilies

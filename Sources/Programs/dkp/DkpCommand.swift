@@ -43,7 +43,7 @@ struct DkpCommand: ParsableCommand {
             if let sentence = CommandNames.mistake(in: CommandLine.arguments.dropFirst()) {
                 Terminal.printError(
                     "Error: \(sentence)\nUsage: dkp <subcommand>\n  See 'dkp --help' for the subcommands.")
-                exit(withError: ExitCode(ExitStatus.usage.rawValue))
+                ProgramEnd.now(ExitStatus.usage.rawValue)
             }
             answer(error)
         }
@@ -54,22 +54,24 @@ struct DkpCommand: ParsableCommand {
         } catch {
             let failure = FailureReport(error)
             Terminal.printError("dkp: \(failure)")
-            exit(withError: ExitCode(failure.exitStatus.rawValue))
+            ProgramEnd.now(failure.exitStatus.rawValue)
         }
+        ProgramEnd.now(ExitStatus.success.rawValue)
     }
 
     /// The parser's own answers: help, the version and usage errors, which may repeat names of files. Any other error
     /// counts as a failure to it.
     private static func answer(_ error: any Error) -> Never {
         let code = exitCode(for: error)
-        if fullMessage(for: error) == helpMessage() {
-            print(helpMessage() + "\n\n" + exitCodes)
-            exit()
-        }
-        guard code != .success else { exit(withError: error) }
         let message = fullMessage(for: error)
-        if !message.isEmpty { Terminal.printError(message) }
-        exit(withError: code)
+        if message == helpMessage() {
+            print(message + "\n\n" + exitCodes)
+        } else if code == .success {
+            print(message)
+        } else if !message.isEmpty {
+            Terminal.printError(message)
+        }
+        ProgramEnd.now(code.rawValue)
     }
 }
 

@@ -64,8 +64,8 @@ struct RestoreCommand: ParsableCommand {
         } catch {
             display.finishLine()
             // What another worker holds is not ours to remove.
-            let codes: [RestorationError.Code] = [.busy, .superseded]
-            if !codes.map(\.rawValue).contains(error.code) { try? foreground.discardUnbegun() }
+            let held = [.busy, .superseded].map(RestorationError.name)
+            if !held.contains(error.code) { try? foreground.discardUnbegun() }
             throw error
         }
         display.finishLine()

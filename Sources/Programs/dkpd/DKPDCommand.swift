@@ -32,6 +32,28 @@ struct DKPDCommand: AsyncParsableCommand {
     @OptionGroup(title: "Settings of images without their own")
     var restorationFlags: RestorationFlags
 
+    /// Parses and runs. Threads of the daemon may still wait for the disk when it ends.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let code = exitCode(for: error)
+            let message = fullMessage(for: error)
+            if !message.isEmpty {
+                let answer: FileHandle = code == .success ? .standardOutput : .standardError
+                // A reader that has gone away is no error.
+                try? answer.write(contentsOf: Data((PrintableText.lines(message) + "\n").utf8))
+            }
+            ProgramEnd.now(code.rawValue)
+        }
+        ProgramEnd.now(ExitStatus.success.rawValue)
+    }
+
     func run() async throws {
         // A reader of our log that goes away must not end the daemon.
         signal(SIGPIPE, SIG_IGN)

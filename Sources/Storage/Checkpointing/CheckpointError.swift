@@ -3,9 +3,9 @@ import Files
 
 /// What went wrong with a snapshot or a durable file: a code to branch on, and a sentence that names the file, the thing
 /// in it and the remedy.
-public struct CheckpointError: Failure, Equatable {
+public struct CheckpointError: CodedFailure, Equatable {
     /// The kinds of failure that callers tell apart.
-    public enum Code: Sendable, Equatable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// The snapshot lacks the dataset or attribute that was asked for.
         case missing
         /// The dataset or attribute is of another type than was asked for.
@@ -70,7 +70,7 @@ public struct CheckpointError: Failure, Equatable {
             case .noSpace: .noSpace
             case .exhausted: .exhausted
             case .notReadable: .notReadable
-            case .notRegular: .wrongFormat
+            case .notARegularFile: .wrongFormat
             case _ where error.isMissing || error.code == .notFound: .notFound
             case .cannotCreate: .permissionDenied
             case .tooLarge, .exists, .inputOutput, .notFound: .inputOutput
@@ -78,10 +78,8 @@ public struct CheckpointError: Failure, Equatable {
         self.init(code, error.message)
     }
 
-    /// The kind of failure, for programs.
-    public var name: String { "checkpoint_\(code)".snakeCased }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
+    /// Names of these kinds say what they are about.
+    public static var namePrefix: String { "checkpoint_" }
 }
 
 extension CheckpointError.Code {

@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+public import Tensors
 
 /// An array of a snapshot: a shape, and the elements in row-major order in one of the types that checkpoints hold.
 ///

@@ -1,5 +1,5 @@
 import HDF5
-import Tensors
+public import Tensors
 
 extension Snapshot {
     /// Saves a random stream as the attributes `key` and `counter` of a group, by custom "random/<stream's name>".

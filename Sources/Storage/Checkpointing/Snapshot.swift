@@ -1,5 +1,5 @@
-import HDF5
-import Tensors
+public import HDF5
+public import Tensors
 
 /// The complete state of a run at one moment, in memory: a tree of named datasets and attributes.
 ///

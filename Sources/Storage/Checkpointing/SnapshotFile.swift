@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import HDF5
+public import HDF5
 import SystemPackage
 
 /// Snapshots as HDF5 files that are complete and unaltered, or refused.

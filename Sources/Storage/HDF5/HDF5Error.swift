@@ -1,9 +1,9 @@
 public import Failures
 
 /// What went wrong with an HDF5 file: a code to branch on, and a sentence that names the file, the object and the remedy.
-public struct HDF5Error: Failure, Equatable {
+public struct HDF5Error: CodedFailure, Equatable {
     /// The kinds of failure that callers tell apart.
-    public enum Code: Sendable, Equatable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// The file cannot be opened, or is no HDF5 file.
         case cannotOpen
         /// The group, dataset or attribute is not in the file.
@@ -33,10 +33,8 @@ public struct HDF5Error: Failure, Equatable {
         self.message = message
     }
 
-    /// The kind of failure, for programs.
-    public var name: String { "hdf5_\(code)".snakeCased }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
+    /// Names of these kinds say what they are about.
+    public static var namePrefix: String { "hdf5_" }
 }
 
 extension HDF5Error.Code {

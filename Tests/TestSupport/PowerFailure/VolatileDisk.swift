@@ -1,5 +1,5 @@
 import Tensors
-import Testing
+public import Testing
 
 /// What a power failure takes of what was not synchronised. A disk may do any of these.
 public enum PowerLoss: Sendable, Hashable, CustomTestStringConvertible {

@@ -2,23 +2,23 @@ public import Failures
 
 /// What is wrong with a file of weights: a code to branch on, and a sentence that names the file, the dataset and the
 /// remedy.
-public struct WeightsError: Failure, Equatable {
+public struct WeightsError: CodedFailure, Equatable {
     /// The kinds of failure that callers tell apart.
-    public enum Code: String, Sendable, CaseIterable {
+    public enum Code: FailureCode, CaseIterable {
         /// There is no such file or group.
-        case notFound = "weights_not_found"
+        case notFound
         /// The file is no HDF5 file, cannot be read through, or holds numbers that are not finite.
-        case damaged = "weights_damaged"
+        case damaged
         /// The file is not of the format "dkp-ddpm", or of a version that this program does not know.
-        case wrongFormat = "weights_wrong_format"
+        case wrongFormat
         /// The configuration is not that of a network that can be built.
-        case badConfiguration = "weights_bad_configuration"
+        case badConfiguration
         /// The configuration calls for a parameter that the file lacks.
-        case missing = "weights_missing"
+        case missing
         /// The file has a parameter that the configuration does not call for.
-        case unexpected = "weights_unexpected"
+        case unexpected
         /// A parameter has another shape or element type than the configuration calls for.
-        case wrongShape = "weights_wrong_shape"
+        case wrongShape
     }
 
     /// The kind of failure.
@@ -32,10 +32,8 @@ public struct WeightsError: Failure, Equatable {
         self.message = message
     }
 
-    /// The kind of failure, for programs.
-    public var name: String { code.rawValue }
-    /// The exit code that stands for it.
-    public var exitStatus: ExitStatus { code.exitStatus }
+    /// Names of these kinds say what they are about.
+    public static var namePrefix: String { "weights_" }
 }
 
 extension WeightsError.Code {

@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 /// A file in the inbox: its own name, and that of the sub-folder that it lies in, if it lies in one.
 package struct InboxItem: Sendable, Hashable {

@@ -1,5 +1,5 @@
-import Files
-import SystemPackage
+package import Files
+package import SystemPackage
 
 /// Which names in the inbox are work, and when a file without an event counts as complete.
 package struct InboxRules: Sendable {

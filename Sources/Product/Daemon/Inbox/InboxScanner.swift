@@ -1,10 +1,10 @@
 import CLinux
 import Failures
-import Files
-import Foundation
+package import Files
+package import Foundation
 import Glibc
-import Logging
-import SystemPackage
+package import Logging
+package import SystemPackage
 
 /// Looks into the inbox and its sub-folders and says which files are complete; opens nothing but regular files, and says
 /// once of each thing that it leaves alone why.

@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Glibc
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// Tells when something may have arrived in a directory or in its sub-folders, from the kernel's own events (inotify).
 ///

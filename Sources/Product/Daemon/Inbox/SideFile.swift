@@ -1,7 +1,7 @@
 import Failures
-import Files
+package import Files
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The file with one image's own settings, which lies beside it: what names it may have, and which one is meant.
 ///

@@ -1,6 +1,6 @@
 import Dispatch
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// Threads that may wait for the disk: all tasks of the daemon run on them, so that none of the few threads that Swift's
 /// tasks share is ever kept by a slow or dead file system.

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import Glibc
-import Logging
+public import Logging
 import ServiceLifecycle
 import SystemPackage
 import UnixSignals

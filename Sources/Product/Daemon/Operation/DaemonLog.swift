@@ -1,6 +1,6 @@
 import Failures
 import Glibc
-import Logging
+public import Logging
 
 /// Where the daemon's log goes.
 public enum DaemonLog {

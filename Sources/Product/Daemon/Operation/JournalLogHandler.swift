@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 
 /// Writes log events to the system's journal, each with fields of its own: `journalctl -u dkpd JOB=...` finds all that
 /// befell a job, `NAME=cat.png` an image.

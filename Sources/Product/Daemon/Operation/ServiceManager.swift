@@ -1,7 +1,7 @@
 import CSystemd
 import Failures
 import Glibc
-import Logging
+package import Logging
 import Synchronization
 
 /// Tells the service manager (systemd) how the daemon is; silent where there is none.

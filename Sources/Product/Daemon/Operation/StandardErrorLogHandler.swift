@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Logging
+public import Logging
 
 /// Writes log lines to standard error: one line an event, with the time and the level for people, or, where the journal
 /// reads it, with the level as a prefix that the journal understands.

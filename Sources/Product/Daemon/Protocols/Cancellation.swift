@@ -1,9 +1,9 @@
 import Failures
-import Files
+package import Files
 import Foundation
 import Glibc
 import Jobs
-import SystemPackage
+package import SystemPackage
 
 /// The request that a job be given up: a file in the folder of requests, named after the job, which holds through any
 /// crash of anything. The daemon sees it within a second, or when it starts; where there is no daemon, whoever asks does

@@ -1,7 +1,7 @@
 import Failures
 import Files
 import Jobs
-import SystemPackage
+package import SystemPackage
 
 /// Names in a claim's directory besides those that a job's has too.
 enum ClaimFiles {

@@ -1,7 +1,8 @@
-import Files
+import Failures
+package import Files
 import Foundation
-import Jobs
-import SystemPackage
+package import Jobs
+package import SystemPackage
 
 /// Takes files out of the inbox.
 ///

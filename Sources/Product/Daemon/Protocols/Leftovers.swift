@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Foundation
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// What commands that were killed left in the inbox: files that were being made, and settings whose image did not come.
 ///

@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Foundation
-import Logging
-import SystemPackage
+package import Logging
+package import SystemPackage
 
 /// What `error.json` says of a rejected image.
 package struct RejectionReport: Sendable, Codable, Equatable {

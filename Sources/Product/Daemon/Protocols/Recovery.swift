@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Foundation
 import Jobs
-import SystemPackage
+package import SystemPackage
 
 /// What is found in the jobs folder when the daemon starts, put in order.
 ///

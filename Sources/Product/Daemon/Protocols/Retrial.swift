@@ -1,7 +1,7 @@
-import Files
+package import Files
 import Foundation
 import Jobs
-import SystemPackage
+package import SystemPackage
 import YAML
 
 /// Puts a rejected image back into the inbox, with the settings that it had.

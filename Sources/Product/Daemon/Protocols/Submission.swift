@@ -1,9 +1,9 @@
 import Failures
-import Files
+package import Files
 import Foundation
 import Glibc
-import Jobs
-import SystemPackage
+package import Jobs
+package import SystemPackage
 
 /// Puts images into the inbox from outside the daemon, so that it meets each one whole, and its settings before it.
 package struct Submission {

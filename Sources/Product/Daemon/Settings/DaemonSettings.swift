@@ -1,7 +1,7 @@
 import Foundation
-import Jobs
-import Logging
-import SystemPackage
+public import Jobs
+public import Logging
+public import SystemPackage
 
 /// The daemon's settings, every one in its range. `Config/dkpd.yaml` explains each.
 public struct DaemonSettings: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Jobs
+package import Jobs
 import YAML
 
 /// What is asked of one dropped image: its restoration, and its turn among the others.

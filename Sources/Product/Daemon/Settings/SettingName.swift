@@ -1,4 +1,4 @@
-import Jobs
+package import Jobs
 
 /// The name of any setting that the daemon takes, and the rule by which its spellings follow from it: `limits: bytes` in
 /// the settings file is `--limits-bytes` as a flag and `DKP_LIMITS_BYTES` in the environment.

@@ -1,6 +1,6 @@
 import Files
 import Jobs
-import SystemPackage
+package import SystemPackage
 import YAML
 
 /// The values in a settings file, as text, every name a known one that is given once.

@@ -1,6 +1,6 @@
 import Configuration
 import Jobs
-import SystemPackage
+public import SystemPackage
 
 /// Where the daemon's settings come from: a flag beats the environment, the environment beats the file, the file beats
 /// the defaults.

@@ -1,5 +1,5 @@
-import Files
-import Foundation
+package import Files
+package import Foundation
 import SystemPackage
 
 /// How the daemon as a whole stands, for whoever lists the folders: `status.json` in the state folder.

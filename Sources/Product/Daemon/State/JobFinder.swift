@@ -1,8 +1,8 @@
 import Failures
-import Files
+package import Files
 import Foundation
 import Jobs
-import SystemPackage
+package import SystemPackage
 
 /// A job, wherever it now is, as a person may call it.
 package struct FoundJob: Sendable, Equatable {

@@ -1,6 +1,6 @@
-import Files
-import Foundation
-import SystemPackage
+package import Files
+package import Foundation
+package import SystemPackage
 
 /// What the daemon remembers of a job, in the job's directory as `daemon.json`.
 ///

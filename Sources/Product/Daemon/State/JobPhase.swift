@@ -1,6 +1,6 @@
-import Files
+package import Files
 import Jobs
-import SystemPackage
+package import SystemPackage
 
 /// Where a job stands, read off the files in its directory and nothing else. This is what makes publishing happen
 /// exactly once: each step of a publication is one rename, and after each the directory itself says what is left to do.

@@ -1,5 +1,5 @@
 import Failures
-import SystemPackage
+package import SystemPackage
 
 /// Names of results, made from names that strangers gave: readable, and safe as one path component.
 package enum ResultName {

@@ -1,7 +1,7 @@
 import Files
 import Foundation
-import Jobs
-import SystemPackage
+package import Jobs
+package import SystemPackage
 import YAML
 
 extension StateFolder {

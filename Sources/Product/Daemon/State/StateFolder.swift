@@ -1,5 +1,5 @@
-import Files
-import SystemPackage
+package import Files
+public import SystemPackage
 
 /// The folders of one daemon, all on one file system: a claim and a publication are each one rename.
 public struct StateFolder: Sendable, Hashable {

@@ -1,7 +1,7 @@
 import Files
 import Glibc
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// The lock of a state folder: one daemon per folder, held until the process ends however it ends.
 ///

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import SystemPackage
 
 /// What the folders of a daemon say of all its images, whether it is up or down.

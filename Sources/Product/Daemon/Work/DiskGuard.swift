@@ -1,5 +1,5 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Decides by the free disk space whether work may be begun: not below a floor, and after that not before there is a
 /// quarter more than the floor, so that a disk at the edge does not make the daemon start and stop.

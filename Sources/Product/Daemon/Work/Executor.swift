@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 /// The name of one run of a worker: which job, under which lease. Both stand in the job's directory, so a daemon that
 /// was started again names the run as the one before it did, and an executor must find it by no more than that.

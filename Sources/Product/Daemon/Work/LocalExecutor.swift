@@ -3,7 +3,7 @@ import Files
 import Glibc
 import Subprocess
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// Runs workers as processes of this machine: `dkp work JOBDIR --lease N`, each in a process group of its own.
 package final class LocalExecutor: Executor {

@@ -1,4 +1,4 @@
-import Jobs
+package import Jobs
 
 /// Notices that a worker does not get on: measures for how long nothing in its `progress.json` has changed.
 ///

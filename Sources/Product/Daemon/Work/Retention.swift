@@ -1,6 +1,6 @@
-import Files
-import Foundation
-import Logging
+package import Files
+package import Foundation
+package import Logging
 import Synchronization
 import SystemPackage
 

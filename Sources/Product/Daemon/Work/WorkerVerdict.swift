@@ -1,4 +1,4 @@
-import Failures
+package import Failures
 
 /// What the end of a worker means for its job, by the exit codes of `dkp`.
 package enum WorkerVerdict: Sendable, Equatable {

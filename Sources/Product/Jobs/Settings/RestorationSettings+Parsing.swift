@@ -1,6 +1,6 @@
 import Foundation
 import KernelFamilies
-import YAML
+package import YAML
 
 extension RestorationSettings {
     /// Sets one value from its text, as flags, environment variables and `key=value` overrides give it. An empty text

@@ -1,7 +1,7 @@
-import Checkpointing
-import Jobs
+public import Checkpointing
+public import Jobs
 import NeuralNetwork
-import Tensors
+public import Tensors
 
 extension DIPDKP {
     /// A process that goes on where `snapshot` was taken.

@@ -1,11 +1,11 @@
 import Checkpointing
 import DeepImagePrior
 import Degradation
-import Jobs
+public import Jobs
 import KernelFamilies
 import KernelPrior
 import NeuralNetwork
-import Tensors
+public import Tensors
 
 /// DIP-DKP (Algorithm 2): an untrained image network and a kernel network explain one low-resolution image together,
 /// while random kernel sampling pulls the kernel towards its prior.

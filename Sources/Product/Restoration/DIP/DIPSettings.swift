@@ -1,5 +1,5 @@
 import Foundation
-import Jobs
+public import Jobs
 
 /// Everything that decides what DIP-DKP computes, beyond the input: the numbers behind a preset.
 ///

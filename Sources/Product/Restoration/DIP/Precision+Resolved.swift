@@ -1,5 +1,5 @@
-import Jobs
-import NeuralNetwork
+public import Jobs
+public import NeuralNetwork
 
 extension RestorationSettings.Precision {
     /// The engine's precision: what was asked for, or the faster one on this processor.

@@ -1,8 +1,8 @@
-import Checkpointing
+public import Checkpointing
 import Diffusion
 import Foundation
-import Jobs
-import Tensors
+public import Jobs
+public import Tensors
 
 extension DiffDKP {
     /// A process that goes on where `snapshot` was taken.

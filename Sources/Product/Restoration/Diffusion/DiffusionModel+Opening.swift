@@ -1,5 +1,5 @@
 import Diffusion
-import Jobs
+public import Jobs
 
 extension DiffusionModel {
     /// Opens a weights file: the one place where the product meets the networks.

@@ -1,6 +1,6 @@
 import Diffusion
 public import Imaging
-import Jobs
+public import Jobs
 import Tensors
 
 /// An image that a diffusion model draws from noise alone: the quickest proof that weights and schedule are right.

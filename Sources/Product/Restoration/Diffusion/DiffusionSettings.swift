@@ -1,5 +1,5 @@
-import Diffusion
-import Jobs
+public import Diffusion
+public import Jobs
 
 /// Everything that decides what Diff-DKP computes, beyond the input and the weights: the numbers behind a preset.
 public struct DiffusionSettings: Sendable, Equatable {

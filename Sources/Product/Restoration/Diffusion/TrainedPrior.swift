@@ -1,5 +1,5 @@
 import Diffusion
-import Jobs
+public import Jobs
 
 /// A trained model that is checked at once and opened when it is needed: what comes before has the memory to itself.
 public struct TrainedPrior {

@@ -2,7 +2,7 @@ import Checkpointing
 import Files
 import Foundation
 import Imaging
-import Jobs
+public import Jobs
 
 /// A job run in the foreground, kept in the hidden directory `.job` of its output directory until it is done.
 public struct ForegroundJob: Sendable {

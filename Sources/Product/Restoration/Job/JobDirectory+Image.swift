@@ -23,7 +23,7 @@ extension JobDirectory {
                     .noInput, "\(name): \(copy) is not there", remedy: "start a new job for it")
             }
             // What is no file will be none the next time either.
-            let code: RestorationError.Code = error.code == .notRegular ? .badInput : .inputOutput
+            let code: RestorationError.Code = error.code == .notARegularFile ? .badInput : .inputOutput
             throw RestorationError(code, "\(name): \(copy) cannot be read: \(error)")
         } catch let error as ImageError {
             if error.code == .cannotRead || error.code == .notReadable {

@@ -1,4 +1,4 @@
-import Jobs
+public import Jobs
 
 public import Checkpointing
 public import Tensors

@@ -1,8 +1,8 @@
 import Checkpointing
-import Failures
+public import Failures
 import Foundation
-import Imaging
-import Jobs
+public import Imaging
+public import Jobs
 
 /// Does the work of one job directory: begins or resumes it, checkpoints by the clock, and writes the result.
 ///

@@ -1,4 +1,4 @@
-import Degradation
+public import Degradation
 public import KernelPrior
 
 /// How a kernel that is bound to no family is found beside the image.

@@ -1,5 +1,5 @@
 import Checkpointing
-import KernelFamilies
+public import KernelFamilies
 import KernelPrior
 
 /// How sure the estimate of a kernel is.

@@ -1,5 +1,5 @@
-import Jobs
-import KernelPrior
+public import Jobs
+public import KernelPrior
 
 /// How the kernel is found beside the image, whatever makes the image.
 public struct KernelEstimationSettings: Sendable, Codable, Equatable {

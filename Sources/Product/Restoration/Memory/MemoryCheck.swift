@@ -1,4 +1,4 @@
-import Jobs
+public import Jobs
 
 /// The bytes that a restoration takes at its peak, by its settings and the input's channels, rows and columns.
 public typealias MemoryEstimator = (_ settings: RestorationSettings, _ channels: Int, _ height: Int, _ width: Int)

@@ -1,6 +1,6 @@
 import DeepImagePrior
 import Diffusion
-import Jobs
+public import Jobs
 import NeuralNetwork
 
 /// How much memory restorations of some kind take at their peak, by the size of the image: known before any begins.

@@ -1,5 +1,5 @@
 public import Checkpointing
-import Jobs
+public import Jobs
 import KernelFamilies
 import KernelPrior
 public import Tensors

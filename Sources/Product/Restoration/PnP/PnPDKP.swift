@@ -1,6 +1,6 @@
 import Degradation
 import Diffusion
-import Jobs
+public import Jobs
 import KernelFamilies
 import KernelPrior
 public import Tensors

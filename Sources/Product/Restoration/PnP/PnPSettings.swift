@@ -1,6 +1,6 @@
 import Foundation
-import Jobs
-import KernelPrior
+public import Jobs
+public import KernelPrior
 import Tensors
 
 /// Everything that decides what PnP-DKP computes, beyond the input and the weights: the numbers behind a preset.

@@ -1,7 +1,7 @@
 public import Foundation
 import KernelPrior
-import Jobs
-import KernelFamilies
+public import Jobs
+public import KernelFamilies
 import Tensors
 
 /// What `report.json` says about a finished job.

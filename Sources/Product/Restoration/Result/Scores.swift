@@ -1,4 +1,4 @@
-import Jobs
+public import Jobs
 
 public import Imaging
 public import Tensors

@@ -1,5 +1,5 @@
 import Degradation
-import Jobs
+public import Jobs
 public import Tensors
 
 extension RestorationSettings {

@@ -1,6 +1,6 @@
 import Foundation
 import Imaging
-import Jobs
+public import Jobs
 import Tensors
 
 /// The scores of a restored image and kernel against their references, as `dkp evaluate` prints them.

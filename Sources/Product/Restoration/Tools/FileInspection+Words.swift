@@ -1,5 +1,5 @@
 import Foundation
-import Jobs
+public import Jobs
 
 extension FileInspection {
     /// The inspection as JSON.

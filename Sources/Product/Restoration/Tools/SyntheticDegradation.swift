@@ -1,6 +1,6 @@
 import Degradation
 import Jobs
-import KernelFamilies
+public import KernelFamilies
 public import Imaging
 import KernelPrior
 public import Tensors

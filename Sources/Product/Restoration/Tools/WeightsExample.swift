@@ -1,6 +1,6 @@
 import Diffusion
 import HDF5
-import Jobs
+public import Jobs
 import Tensors
 
 /// The example that a weights file may carry in its group `example`: an input, and what the original implementation said
