@@ -176,8 +176,8 @@ let package = Package(
         .executableTarget(
             name: "dkp-benchmark",
             dependencies: [
-                "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "Jobs", "NeuralNetwork",
-                "Tensors", "CParallel", argumentParser,
+                "Restoration", "Checkpointing", "DeepImagePrior", "Diffusion", "Imaging", "Jobs", "KernelFamilies",
+                "KernelPrior", "NeuralNetwork", "Tensors", "CParallel", argumentParser,
             ],
             path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 

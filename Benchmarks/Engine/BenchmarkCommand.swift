@@ -7,8 +7,11 @@ import Restoration
 @main
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dkp-benchmark", abstract: "Measures the engine, for Benchmarks/run.",
-        subcommands: [TrainingStepBenchmark.self, UNetBenchmark.self, CheckpointBenchmark.self])
+        commandName: "dkp-benchmark",
+        abstract: "Measures the engine, for Benchmarks/run, and what the parts of a method are worth.",
+        subcommands: [
+            TrainingStepBenchmark.self, UNetBenchmark.self, CheckpointBenchmark.self, AblationBenchmark.self,
+        ])
 }
 
 extension Precision: ExpressibleByArgument {}

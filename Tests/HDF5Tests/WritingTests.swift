@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import TestSupport
 import Testing
@@ -62,6 +63,22 @@ import Testing
         #expect(description.hasFletcher32 && !description.isCompressed && description.shape == shape)
         let read = try file.readFloats("data")
         #expect(read.values == values)
+    }
+
+    @Test func `locks of others hold up neither writing nor reading`() throws {
+        try withTemporaryDirectory { directory in
+            let path = directory + "/file.h5"
+            try Data().write(to: URL(fileURLWithPath: path))
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            defer { close(descriptor) }
+            try #require(descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
+            do {
+                let file = try HDF5File(creating: path)
+                try file.createGroup("a")
+                try file.flush()
+            }
+            #expect(try HDF5File(reading: path).children() == ["a"])
+        }
     }
 
     @Test func `a file written to a path is read back`() throws {

@@ -9,9 +9,7 @@ extension HDF5File {
         Library.enter()
         defer { Library.leave() }
         guard !path.utf8.contains(0) else { throw HDF5Error(.cannotOpen, "\"\(path)\" is no file name") }
-        let access = try Handle(
-            H5Pcreate(dkp_h5_class_file_access()), .properties, .cannotOpen, "\(path): no access properties")
-        self.init(handle: try Self.create(path, access, name: path), name: path)
+        self.init(handle: try Self.create(path, try Self.access(path), name: path), name: path)
     }
 
     /// Builds a whole file in memory and gives its bytes. The same calls give the same bytes: no times are stored.

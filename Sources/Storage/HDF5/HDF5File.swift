@@ -33,9 +33,9 @@ public struct HDF5File: ~Copyable, Sendable {
             throw HDF5Error(.cannotOpen, "\(path): no such file, or it cannot be read")
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw HDF5Error(.cannotOpen, "\(path): not a regular file") }
+        let access = try Self.access(path)
         let handle = try Handle(
-            H5Fopen(path, dkp_h5_read_only(), dkp_h5_default()), .file, .cannotOpen,
-            "\(path): not a readable HDF5 file")
+            H5Fopen(path, dkp_h5_read_only(), access.id), .file, .cannotOpen, "\(path): not a readable HDF5 file")
         self.init(handle: handle, name: path, byteLimit: byteLimit, storedBytes: Int(status.st_size))
     }
 
@@ -65,6 +65,17 @@ public struct HDF5File: ~Copyable, Sendable {
         self.byteLimit = byteLimit
         self.storedBytes = storedBytes
         self.handle = handle
+    }
+
+    /// Access properties for a file on disk. Call while inside the library.
+    ///
+    /// The library does not lock it: many cluster file systems have no locks, and where there are some, a child process
+    /// that is about to begin holds those of its parent. Whoever writes here makes a new file and renames it.
+    static func access(_ name: String) throws(HDF5Error) -> Handle {
+        let access = try Handle(
+            H5Pcreate(dkp_h5_class_file_access()), .properties, .cannotOpen, "\(name): no access properties")
+        try check(H5Pset_file_locking(access.id, false, true), .cannotOpen, "\(name): no access without a lock")
+        return access
     }
 
     /// Access properties for a file in memory. Call while inside the library.

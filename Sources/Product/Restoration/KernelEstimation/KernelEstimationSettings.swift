@@ -19,6 +19,8 @@ public struct KernelEstimationSettings: Sendable, Codable, Equatable {
     /// The first share of the steps in which the chains know Gaussians only, whatever the family: they find how wide
     /// the blur is and where it points before its shape is asked for.
     public var coarseShare = 0.3
+    /// The kernel network's depth and width.
+    public var network = KernelNetworkSettings()
     /// Adam's rate for the kernel network.
     public var networkLearningRate = 1e-4
     /// Steps of the kernel network's warm-up towards a random kernel.

@@ -44,7 +44,7 @@ struct KernelEstimator {
                 remedy: "give a kernel of that size")
         }
         oracle = oracleKernel
-        network = try KernelNetwork(kernelSize: size, seed: settings.seed)
+        network = try KernelNetwork(kernelSize: size, settings: estimation.network, seed: settings.seed)
         search = try KernelSearch(prior: prior, settings: estimation, seed: settings.seed)
         let family = settings.kernelFamily
         let isTried = family == .auto && estimation.triesFreeKernel

@@ -1,6 +1,5 @@
-public import Jobs
-
 public import Imaging
+public import Jobs
 public import Tensors
 
 /// How near a result comes to its references. What there is no reference for is nil.
