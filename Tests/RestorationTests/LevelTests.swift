@@ -12,7 +12,7 @@ import Testing
 @Suite struct LevelTests {
     /// The side of a patch of one level, the distance between two, and how far from the edges levels are compared, in
     /// pixels of the input: beyond the reach of any blur.
-    private static let (side, distance, margin) = (14, 6, 4)
+    private static let (side, distance, margin) = (10, 4, 3)
     private static let levels = [15, 45, 75, 105, 135, 165, 225, 250].map { Float($0) / 255 }
 
     /// Eight flat patches on a flat background at `scale` times the size of an input.
