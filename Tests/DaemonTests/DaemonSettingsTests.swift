@@ -94,6 +94,7 @@ import Testing
         "restoration.method": ["dip-dkp", "pnp-dkp"], "restoration.preset": ["paper", "fast"],
         "restoration.scale": ["2", "3"], "restoration.kernel": ["gaussian", "motion"],
         "restoration.kernel_centre": ["fkp", "registered"], "restoration.noise": ["1.5", "auto"],
+        "restoration.boundary": ["free", "circular"],
         "restoration.steps": ["1", "2"],
         "restoration.seed": ["1", "2"], "restoration.precision": ["f32", "bf16"],
         "restoration.threads": ["1", "2"], "restoration.checkpoint_interval": ["1", "2"],

@@ -94,6 +94,32 @@ import Testing
         expectClose(found.doubles, problem.conjugateGradient(alpha), absolute: 2e-4, relative: 1e-4)
     }
 
+    @Test(arguments: sizes.filter { min($0.lowShape[1], $0.lowShape[2]) > 4 }, [1e-4, 0.1])
+    func `with a margin the proximal step solves the equations of what was observed`(
+        _ size: ProblemSize, _ alpha: Double
+    ) throws {
+        let problem = Problem(size)
+        let margin = 2
+        let proximal = try ProximalConsistency(
+            observed: problem.observed, margin: margin, scale: size.scale, kernelSize: size.kernelSize)
+        let found = proximal.consistent(problem.image, kernel: problem.kernel, weight: alpha)
+        // The gradient of both terms: H' M (H x - y) + alpha (x - x0), M the middle.
+        func gradient(_ image: Tensor<Float>) -> [Double] {
+            var residual = size.degradation.apply(image: image, kernel: problem.kernel)
+            let (rows, columns) = (residual.shape[1], residual.shape[2])
+            for index in 0..<residual.count {
+                let (row, column) = (index / columns % rows, index % columns)
+                let isSeen = (margin..<rows - margin).contains(row) && (margin..<columns - margin).contains(column)
+                residual[index] = isSeen ? residual[index] - problem.observed[index] : 0
+            }
+            let data = size.degradation.adjointImage(residual: residual, kernel: problem.kernel)
+            return zip(data.doubles, zip(image.doubles, problem.image.doubles)).map { $0 + alpha * ($1.0 - $1.1) }
+        }
+        func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+        let (before, after) = (norm(gradient(problem.image)), norm(gradient(found)))
+        #expect(after < 3e-3 * before, "\(after / before)")
+    }
+
     @Test func `the proximal step follows a new kernel`() throws {
         let size = ProblemSize(3, 15, 7, 10, 3)
         let problem = Problem(size)

@@ -46,7 +46,7 @@ import Testing
         expectClose(moments.angle, 0.6, absolute: 0.01)
     }
 
-    @Test(arguments: [(2, 5.5, 4.5), (3, 8, 6), (4, 10.5, 7.5), (8, 13.5, 6.5)])
+    @Test(arguments: [(1, 15, 15), (2, 5.5, 4.5), (3, 8, 6), (4, 10.5, 7.5), (8, 13.5, 6.5)])
     func `the centre conventions are those of the data sets`(scale: Int, registered: Double, fkp: Double) {
         let size = KernelPriorSettings.kernelSize(scale: scale)
         #expect(KernelCentre.registered.position(size: size, scale: scale) == registered)

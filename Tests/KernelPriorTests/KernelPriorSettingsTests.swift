@@ -26,7 +26,7 @@ import Testing
     }
 
     static let impossible: [(name: String, change: @Sendable (inout KernelPriorSettings) -> Void)] = [
-        ("scale", { $0.scale = 1 }),
+        ("scale", { $0.scale = 0 }),
         ("kernel_size", { $0.kernelSize = 18 }),
         ("kernel_size", { $0.kernelSize = 65 }),
         ("gaussian_variances", { $0.gaussianVariances = 0...1 }),

@@ -12,7 +12,7 @@ public struct KernelPriorSettings: Sendable, Codable, Equatable {
 
     /// Which categories of kernel are admitted.
     public var family: KernelFamily
-    /// The scale factor s, 2 to 8.
+    /// The scale factor s, 1 to 8.
     public var scale: Int
     /// The number n of rows and columns, odd, 5 to 63.
     public var kernelSize: Int
@@ -35,16 +35,18 @@ public struct KernelPriorSettings: Sendable, Codable, Equatable {
     public var gaussianShare = 0.5
 
     /// The defaults for a scale: n = min(4s + 3, 21), variances in [0.175 s, min(2.5 s, 10)], trajectories of 2.5 s to
-    /// 6 s pixels and lines of 0.5 s to 4 s.
+    /// 6 s pixels and lines of 0.5 s to 4 s. At scale 1, where nothing bounds a blur by the input's pixels, those of a
+    /// hand that shakes: n = 31, variances in [0.25, 20], trajectories of 3 to 25 pixels and lines of 2 to 16.
     public init(family: KernelFamily = .auto, scale: Int = 4, centre: KernelCentre = .registered) {
         let s = Double(scale)
         self.family = family
         self.scale = scale
         self.centre = centre
         kernelSize = Self.kernelSize(scale: scale)
-        gaussianVariances = 0.175 * s...max(0.175 * s, min(2.5 * s, 10))
-        motionLengths = 2.5 * s...6 * s
-        lineLengths = 0.5 * s...4 * s
+        let isPlain = scale == 1
+        gaussianVariances = isPlain ? 0.25...20 : 0.175 * s...max(0.175 * s, min(2.5 * s, 10))
+        motionLengths = isPlain ? 3...25 : 2.5 * s...6 * s
+        lineLengths = isPlain ? 2...16 : 0.5 * s...4 * s
     }
 
     /// The variances that the authors' program draws from when it samples the prior at scale 4; scaled with s^2 / 16 at
@@ -58,8 +60,8 @@ public struct KernelPriorSettings: Sendable, Codable, Equatable {
         return settings
     }
 
-    /// The size rule n = min(4s + 3, 21).
-    public static func kernelSize(scale: Int) -> Int { min(4 * scale + 3, 21) }
+    /// The size rule n = min(4s + 3, 21); 31 at scale 1.
+    public static func kernelSize(scale: Int) -> Int { scale == 1 ? 31 : min(4 * scale + 3, 21) }
 
     /// The wanted centre of mass on both axes, in kernel pixels.
     public var centrePosition: Double { centre.position(size: kernelSize, scale: scale) }
@@ -70,7 +72,7 @@ public struct KernelPriorSettings: Sendable, Codable, Equatable {
             if !holds { throw .setting(name, value, allowed: allowed) }
         }
         func positive(_ range: ClosedRange<Double>) -> Bool { range.lowerBound > 0 && range.upperBound.isFinite }
-        try require((2...8).contains(scale), "scale", scale, "2 to 8")
+        try require((1...8).contains(scale), "scale", scale, "1 to 8")
         try require(kernelSize % 2 == 1 && (5...63).contains(kernelSize), "kernel_size", kernelSize, "odd, 5 to 63")
         let room = min(centrePosition, Double(kernelSize - 1) - centrePosition)
         try require(

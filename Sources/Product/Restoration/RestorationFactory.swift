@@ -9,6 +9,15 @@ public enum RestorationFactory {
     public static func makeProcess(
         _ input: RestorationInput, resuming snapshot: Snapshot?
     ) throws -> any RestorationProcess {
+        guard input.settings.boundary == .free else { return try makeMethod(input, resuming: snapshot) }
+        let canvas = input.onCanvas()
+        return FreeBoundary(
+            try makeMethod(canvas, resuming: snapshot), margin: canvas.margin * input.settings.scale)
+    }
+
+    private static func makeMethod(
+        _ input: RestorationInput, resuming snapshot: Snapshot?
+    ) throws -> any RestorationProcess {
         switch input.settings.method {
         case .dipDKP: try makeDIPDKP(input, resuming: snapshot)
         case .diffDKP: try makeDiffDKP(input, resuming: snapshot)
@@ -36,22 +45,26 @@ public enum RestorationFactory {
         let model = try DiffusionModel(weights(of: input), precision: input.settings.precision)
         guard let snapshot else {
             return try DiffDKP(
-                input: input.planes, settings: input.settings, model: model, oracleKernel: input.oracleKernel)
+                input: input.planes, settings: input.settings, model: model, oracleKernel: input.oracleKernel,
+                margin: input.margin)
         }
         return try DiffDKP(
             resuming: snapshot, input: input.planes, settings: input.settings, model: model,
-            oracleKernel: input.oracleKernel)
+            oracleKernel: input.oracleKernel,
+            margin: input.margin)
     }
 
     private static func makePnPDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> PnPDKP {
         let prior = try TrainedPrior(weights(of: input), precision: input.settings.precision)
         guard let snapshot else {
             return try PnPDKP(
-                input: input.planes, settings: input.settings, prior: prior, oracleKernel: input.oracleKernel)
+                input: input.planes, settings: input.settings, prior: prior, oracleKernel: input.oracleKernel,
+                margin: input.margin)
         }
         return try PnPDKP(
             resuming: snapshot, input: input.planes, settings: input.settings, prior: prior,
-            oracleKernel: input.oracleKernel)
+            oracleKernel: input.oracleKernel,
+            margin: input.margin)
     }
 
     private static func weights(of input: RestorationInput) -> WeightsLocation {

@@ -21,7 +21,7 @@ struct DegradeCommand: ParsableCommand {
     var input: String
     @Option(name: [.long, .short], help: ArgumentHelp("The low-resolution image to write.", valueName: "LR.png"))
     var output: String
-    @Option(help: "The scale factor: 2, 3, 4 or 8.")
+    @Option(help: "The scale factor: 1, 2, 3, 4 or 8.")
     var scale: Int
     @Option(help: "Draw the kernel from this family.")
     var kernel: Family?

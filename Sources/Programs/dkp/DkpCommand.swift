@@ -16,7 +16,8 @@ struct DkpCommand: ParsableCommand {
             """,
         version: Software.version,
         subcommands: [
-            RestoreCommand.self, SubmitCommand.self, StatusCommand.self, LogsCommand.self, CancelCommand.self,
+            RestoreCommand.self, DeconvolveCommand.self, SubmitCommand.self, StatusCommand.self, LogsCommand.self,
+            CancelCommand.self,
             RetryCommand.self, InspectCommand.self, EvaluateCommand.self, DegradeCommand.self, SampleCommand.self,
             SampleSceneCommand.self, WorkCommand.self,
         ])

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Jobs
 import Restoration
 
 struct EvaluateCommand: ParsableCommand {
@@ -11,7 +12,7 @@ struct EvaluateCommand: ParsableCommand {
     var restored: String
     @Argument(help: ArgumentHelp("The true image.", valueName: "REFERENCE.png"))
     var reference: String
-    @Option(help: "The scale factor: 2, 3, 4 or 8.")
+    @Option(help: "The scale factor: 1, 2, 3, 4 or 8.")
     var scale: Int
     @Option(help: ArgumentHelp("The low-resolution image: measures its bicubic enlargement too.", valueName: "LR.png"))
     var input: String?
@@ -26,7 +27,9 @@ struct EvaluateCommand: ParsableCommand {
         guard (kernel == nil) == (referenceKernel == nil) else {
             throw ValidationError("--kernel and --reference-kernel go together.")
         }
-        guard [2, 3, 4, 8].contains(scale) else { throw ValidationError("--scale is 2, 3, 4 or 8.") }
+        guard RestorationSettings.scalesOfKnownBlur.contains(scale) else {
+            throw ValidationError("--scale is 1, 2, 3, 4 or 8.")
+        }
     }
 
     func run() throws {

@@ -28,6 +28,8 @@ struct SettingsOptions: ParsableArguments {
     var kernelCentre: String?
     @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
     var noise: String?
+    @Option(help: "Beyond the borders: circular (the other end) or free (unseen). (default: circular)")
+    var boundary: String?
     @Option(help: "pnp-dkp, dip-dkp or diff-dkp; the first and the last use a trained model. (default: pnp-dkp)")
     var method: String?
     @Option(
@@ -56,12 +58,14 @@ struct SettingsOptions: ParsableArguments {
         try settings.apply(
             environment: ProcessInfo.processInfo.environment, besides: SettingName.all.map(\.variable))
         let flags: [(SettingKey, String?)] = [
-            (.scale, scale), (.kernel, kernel), (.steps, steps), (.seed, seed), (.precision, precision),
+            // The kernel first: it decides on the scales that there are.
+            (.oracleKernel, oracleKernel.map(absolutePath)), (.scale, scale), (.kernel, kernel), (.steps, steps),
+            (.seed, seed), (.precision, precision),
             (.threads, threads), (.checkpointInterval, checkpointInterval), (.preset, preset), (.sampler, sampler),
-            (.kernelCentre, kernelCentre), (.oracleKernel, oracleKernel.map(absolutePath)), (.method, method),
+            (.kernelCentre, kernelCentre), (.method, method),
             (.weights, weights.map { Self.place(ofWeights: $0) }), (.diffusionSteps, diffusionSteps),
             (.diffusionSampler, diffusionSampler), (.eta, eta), (.dataConsistency, dataConsistency),
-            (.classLabel, classLabel), (.noise, noise),
+            (.classLabel, classLabel), (.noise, noise), (.boundary, boundary),
         ]
         for (key, value) in flags {
             guard let value else { continue }

@@ -69,6 +69,8 @@ struct RestorationFlags: ParsableArguments {
     var restorationKernelCentre: String?
     @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
     var restorationNoise: String?
+    @Option(help: "Beyond the borders: circular (the other end) or free (unseen). (default: circular)")
+    var restorationBoundary: String?
     @Option(help: "The number of steps. (default: the preset's)")
     var restorationSteps: String?
     @Option(help: "The seed of all random numbers. (default: 0)")
@@ -107,6 +109,7 @@ struct RestorationFlags: ParsableArguments {
             "diffusion_steps": restorationDiffusionSteps, "diffusion_sampler": restorationDiffusionSampler,
             "eta": restorationEta, "data_consistency": restorationDataConsistency,
             "class_label": restorationClassLabel, "noise": restorationNoise,
+            "boundary": restorationBoundary,
         ].reduce(into: [:]) { values, entry in values["restoration." + entry.key] = entry.value }
     }
 }

@@ -14,7 +14,9 @@ extension RestorationSettings: Codable {
     public init(from decoder: any Decoder) throws {
         self.init()
         let container = try decoder.container(keyedBy: AnyKey.self)
-        for key in container.allKeys {
+        // The kernel first: it decides on the scales that there are.
+        let keys = container.allKeys.sorted { first, _ in first.stringValue == SettingKey.oracleKernel.rawValue }
+        for key in keys {
             let text: String
             if try container.decodeNil(forKey: key) {
                 text = ""
@@ -41,6 +43,7 @@ extension RestorationSettings: Codable {
         try container.encode(scale, forKey: .scale)
         try container.encode(kernel, forKey: .kernel)
         try container.encode(kernelCentre, forKey: .kernelCentre)
+        try container.encode(boundary, forKey: .boundary)
         if let noise {
             try container.encode(noise, forKey: .noise)
         } else {

@@ -93,6 +93,7 @@ extension RestorationSettings {
                 case .kernel: kernel?.rawValue ?? ""
                 case .kernelCentre: kernelCentre.rawValue
                 case .noise: noise.map { String($0) } ?? Self.estimated
+                case .boundary: boundary.rawValue
                 case .steps: steps.map(String.init) ?? ""
                 case .seed: String(seed)
                 case .precision: precision.rawValue
@@ -131,10 +132,12 @@ extension RestorationSettings {
         return switch key {
         case .method: Self.store(Method(rawValue: text), in: &method)
         case .preset: Self.store(Preset(rawValue: text), in: &preset)
-        case .scale: Self.store(Int(text).flatMap { [2, 3, 4, 8].contains($0) ? $0 : nil }, in: &scale)
+        case .scale:
+            Self.store(Int(text).flatMap { scalesAllowed.contains($0) ? $0 : nil }, in: &scale)
         case .kernel: Self.store(KernelFamily(rawValue: text), in: &kernel)
         case .kernelCentre: Self.store(KernelCentre(rawValue: text), in: &kernelCentre)
         case .noise: storeNoise(text)
+        case .boundary: Self.store(Boundary(rawValue: text), in: &boundary)
         case .steps: Self.store(Self.whole(text, in: 1...100_000), in: &steps)
         case .seed: Self.store(UInt64(text), in: &seed)
         case .precision: Self.store(Precision(rawValue: text), in: &precision)
@@ -151,6 +154,8 @@ extension RestorationSettings {
         case .classLabel: Self.store(Self.whole(text, in: 0...1_000_000), in: &classLabel)
         }
     }
+
+    private var scalesAllowed: [Int] { oracleKernel == nil ? Self.scales : Self.scalesOfKnownBlur }
 
     /// What stands for a value that is estimated from the image.
     static let estimated = "auto"

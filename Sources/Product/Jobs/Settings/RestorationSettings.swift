@@ -57,6 +57,15 @@ public struct RestorationSettings: Sendable, Hashable {
         case ddim
     }
 
+    /// What is taken to lie beyond the borders of an image.
+    public enum Boundary: String, Sendable, Codable, CaseIterable {
+        /// The image's own other end, as in most sets of test images. A search for the kernel comes further with it, on
+        /// photographs too (Docs/quality.md).
+        case circular
+        /// What nobody has seen, as around a photograph: the best where the kernel is known.
+        case free
+    }
+
     /// How diff-dkp makes an image consistent with the data.
     public enum DataConsistency: String, Sendable, Codable, CaseIterable {
         /// The exact minimiser of data term and distance.
@@ -65,11 +74,17 @@ public struct RestorationSettings: Sendable, Hashable {
         case gradient
     }
 
+    /// The scale factors of a restoration whose blur is looked for.
+    public static let scales = [2, 3, 4, 8]
+    /// Those where the blur is known; 1 enlarges nothing.
+    public static let scalesOfKnownBlur = [1] + scales
+
     /// The restoration method.
     public var method = Method.pnpDKP
     /// The set of inner settings to start from.
     public var preset = Preset.default
-    /// How many times larger the restored image is on each axis: 2, 3, 4 or 8.
+    /// How many times larger the restored image is on each axis: one of ``scales``, or of ``scalesOfKnownBlur`` with
+    /// ``oracleKernel``.
     public var scale = 4
     /// The family of blur kernels to look for; nil takes the preset's.
     public var kernel: KernelFamily?
@@ -77,6 +92,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public var kernelCentre = KernelCentre.registered
     /// The standard deviation of the input's noise, in 255ths of the range, 0 to 100; nil estimates it.
     public var noise: Double?
+    /// What is taken to lie beyond the image's borders.
+    public var boundary = Boundary.circular
     /// The number of inner steps of dip-dkp, 1 to 100,000, and the most of pnp-dkp's first phase; nil takes the preset's.
     public var steps: Int?
     /// The seed of every random number.
@@ -89,7 +106,8 @@ public struct RestorationSettings: Sendable, Hashable {
     public var checkpointInterval: Double = 30
     /// How kernels are sampled; nil takes the preset's.
     public var sampler: Sampler?
-    /// An HDF5 file with the true kernel, which is then used instead of an estimate: a bound for experiments.
+    /// A file with the true kernel (HDF5 or PNG), which is then used instead of an estimate: for blurs that are known, and
+    /// as a bound for experiments.
     public var oracleKernel: String?
     /// The weights of diff-dkp and pnp-dkp, `file.h5` or `file.h5#group`: see ``WeightsLocation``; nil takes those that
     /// come with the program.

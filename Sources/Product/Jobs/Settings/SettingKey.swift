@@ -9,6 +9,7 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
     case kernel
     case kernelCentre = "kernel_centre"
     case noise
+    case boundary
     case steps
     case seed
     case precision
@@ -28,10 +29,11 @@ public enum SettingKey: String, Sendable, CaseIterable, CodingKey {
         switch self {
         case .method: Self.list(RestorationSettings.Method.self)
         case .preset: Self.list(RestorationSettings.Preset.self)
-        case .scale: "2, 3, 4 or 8"
+        case .scale: "2, 3, 4 or 8; 1 only with a known kernel (dkp deconvolve)"
         case .kernel: Self.list(KernelFamily.self) + ", or null for the preset's"
         case .kernelCentre: Self.list(KernelCentre.self)
         case .noise: "auto, or a number from 0 to 100 (of 255)"
+        case .boundary: Self.list(RestorationSettings.Boundary.self)
         case .steps: "a whole number from 1 to 100000, or null for the preset's"
         case .seed: "a whole number from 0 to 18446744073709551615"
         case .precision: Self.list(RestorationSettings.Precision.self)

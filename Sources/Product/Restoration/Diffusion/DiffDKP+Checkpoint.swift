@@ -12,13 +12,13 @@ extension DiffDKP {
     ///   with; `CheckpointError` for a missing or misshapen dataset.
     public convenience init(
         resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
-        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil
+        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil, margin: Int = 0
     ) throws {
         try TrainedPrior(model).check(
             sha256: try snapshot.string("diffusion/weights_sha256"), name: try snapshot.string("diffusion/weights"))
         try self.init(
             input: input, settings: settings, model: model, diffusion: diffusion, oracleKernel: oracleKernel,
-            warmsUp: false)
+            margin: margin, warmsUp: false)
         try restore(from: snapshot)
     }
 

@@ -23,6 +23,7 @@ public final class DiffDKP: RestorationProcess {
     private let isGray: Bool
 
     private let observed: Tensor<Float>
+    private let margin: Int
     private let consistency: any DataConsistency
     private var degradation: DegradationOperator
     private var form: KernelQuadratic
@@ -57,20 +58,21 @@ public final class DiffDKP: RestorationProcess {
     ///     as the network has.
     ///   - model: the diffusion model.
     ///   - oracleKernel: the true kernel `[n, n]`, used instead of an estimate: a bound for experiments.
+    ///   - margin: the input's rows and columns at each side that were not observed.
     /// - Throws: ``RestorationError`` if the model does not suit the input or the settings, `DiffusionError`,
     ///   `KernelPriorError` or `LibraryError`.
     public convenience init(
         input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel,
-        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil
+        diffusion: DiffusionSettings? = nil, oracleKernel: Tensor<Float>? = nil, margin: Int = 0
     ) throws {
         try self.init(
             input: input, settings: settings, model: model, diffusion: diffusion, oracleKernel: oracleKernel,
-            warmsUp: true)
+            margin: margin, warmsUp: true)
     }
 
     init(
         input: Tensor<Float>, settings: RestorationSettings, model: DiffusionModel, diffusion: DiffusionSettings?,
-        oracleKernel: Tensor<Float>?, warmsUp: Bool
+        oracleKernel: Tensor<Float>?, margin: Int, warmsUp: Bool
     ) throws {
         var diffusion = diffusion ?? DiffusionSettings(settings)
         let inputNoise = settings.noiseStandardDeviation(of: input)
@@ -90,6 +92,7 @@ public final class DiffDKP: RestorationProcess {
         schedule = try NoiseSchedule(model.description, respacing: Respacing(steps: diffusion.steps))
         predictor = model.tiled
         isGray = input.shape[0] == 1
+        self.margin = margin
         observed = isGray ? input.replicated(channels) : input
 
         let scale = settings.scale
@@ -101,7 +104,9 @@ public final class DiffDKP: RestorationProcess {
         let size = estimator.prior.kernelSize
         consistency =
             switch diffusion.dataConsistency {
-            case .proximal: try ProximalConsistency(observed: observed, scale: scale, kernelSize: size)
+            case .proximal:
+                try ProximalConsistency(
+                    observed: observed, margin: margin, scale: scale, kernelSize: size)
             case .gradient: GradientConsistency(observed: observed, scale: scale, kernelSize: size)
             }
         degradation = DegradationOperator(scale: scale, kernelSize: size, height: height, width: width)
@@ -142,7 +147,7 @@ public final class DiffDKP: RestorationProcess {
     func makeRounds() throws -> RestorationRounds? {
         guard let ending = settings.ending else { return nil }
         rounds = try RestorationRounds(
-            model, input: observed, restoration: restoration,
+            model, input: observed, margin: margin, kernelSize: estimator.prior.kernelSize, restoration: restoration,
             extent: estimator.chainsKernel.map { KernelExtent($0, centre: estimator.prior.settings.centrePosition) },
             settings: ending)
         return rounds

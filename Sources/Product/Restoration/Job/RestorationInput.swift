@@ -12,6 +12,9 @@ public struct RestorationInput: Sendable {
     /// The true kernel `[n, n]`, to be used instead of an estimate; for experiments.
     public var oracleKernel: Tensor<Float>?
 
+    /// The rows and columns of the planes, at each side, that were not observed but continue what was.
+    var margin = 0
+
     /// An input of these planes.
     public init(planes: Tensor<Float>, settings: RestorationSettings, oracleKernel: Tensor<Float>? = nil) {
         self.planes = planes

@@ -3,6 +3,7 @@ import Checkpointing
 import Foundation
 import Imaging
 import Jobs
+import KernelPrior
 import Tensors
 
 /// One worker's spell of work on a job that it holds.
@@ -62,7 +63,11 @@ final class WorkSession {
             job.record.references, height: image.height * settings.scale, width: image.width * settings.scale)
         input = RestorationInput(
             planes: image.colour, settings: settings,
-            oracleKernel: try settings.oracleKernel.map { try KernelFile.read($0).map { Float($0) } })
+            oracleKernel: try settings.oracleKernel.map {
+                let kernel = try KernelFile.read($0).map { Float($0) }
+                let least = KernelPriorSettings.kernelSize(scale: settings.scale)
+                return kernel.centred(inSize: max(least, kernel.shape[0]))
+            })
         runs = JobRun.history(of: job)
     }
 

@@ -28,7 +28,8 @@ public struct MemoryEstimate {
     /// The bytes at the peak for an input of these rows and columns.
     /// - Throws: what opening the weights throws; `NeuralNetworkError` where no network can be planned.
     public func bytes(height: Int, width: Int) throws -> Int {
-        let (height, width) = (height * settings.scale, width * settings.scale)
+        let margin = settings.boundary == .free ? Margin.width(scale: settings.scale) : 0
+        let (height, width) = ((height + 2 * margin) * settings.scale, (width + 2 * margin) * settings.scale)
         switch settings.method {
         case .dipDKP: return try Self.programBytes + dipBytes(DIPSettings(settings), height, width)
         case .diffDKP:

@@ -13,6 +13,7 @@ import Tensors
 final class HalfQuadraticSplitting {
     private let settings: PnPSettings
     private let observed: Tensor<Float>
+    private let margin: Int
     private let denoiser: Denoiser
     private let consistency: ProximalConsistency
     private var degradation: DegradationOperator
@@ -36,22 +37,24 @@ final class HalfQuadraticSplitting {
 
     /// - Parameters:
     ///   - observed: y, `[channels, h, w]`.
+    ///   - margin: its rows and columns at each side that were not observed.
     ///   - denoiser: of images of the high resolution.
     ///   - kernelSize: n.
     ///   - centre: where the kernel's centre of mass belongs on both axes.
     ///   - extent: how far a refined kernel should reach; nil leaves that to the image.
     init(
-        observed: Tensor<Float>, scale: Int, denoiser: Denoiser, kernelSize: Int, centre: Double,
+        observed: Tensor<Float>, margin: Int, scale: Int, denoiser: Denoiser, kernelSize: Int, centre: Double,
         extent: KernelExtent?, seed: UInt64, settings: PnPSettings
     ) throws {
         self.settings = settings
         self.observed = observed
+        self.margin = margin
         self.denoiser = denoiser
         self.centre = centre
         self.extent = extent
         self.seed = seed
         levels = settings.levels
-        consistency = try ProximalConsistency(observed: observed, scale: scale, kernelSize: kernelSize)
+        consistency = try ProximalConsistency(observed: observed, margin: margin, scale: scale, kernelSize: kernelSize)
         degradation = DegradationOperator(
             scale: scale, kernelSize: kernelSize, height: denoiser.height, width: denoiser.width)
         builder = KernelEquationsBuilder(observed: observed, scale: scale, kernelSize: kernelSize)
@@ -92,7 +95,7 @@ final class HalfQuadraticSplitting {
             kernelLoss = refineKernel(with: clean, at: level)
         }
         degradation.apply(image: clean, kernel: kernel, into: &blurred)
-        let imageLoss = meanSquaredError(blurred, observed)
+        let imageLoss = dataError
         image = consistency.consistent(clean, kernel: kernel, weight: settings.weight(at: level))
         energy += meanSquaredError(image, clean) / (level * level)
         return (imageLoss, kernelLoss)
@@ -117,8 +120,11 @@ final class HalfQuadraticSplitting {
     func finish() throws -> Double {
         image = try denoiser.denoise(image, standardDeviation: settings.lastLevel, orientation: 0)
         degradation.apply(image: image, kernel: kernel, into: &blurred)
-        return meanSquaredError(blurred, observed)
+        return dataError
     }
+
+    /// The mean squared error of the blurred image where the input was observed.
+    private var dataError: Double { meanSquaredError(blurred.inner(margin), observed.inner(margin)) }
 
     func save(to snapshot: inout Snapshot) {
         snapshot.set("pnp/image", image)

@@ -12,11 +12,12 @@ extension PnPDKP {
     ///   with; `CheckpointError` for a missing or misshapen dataset.
     public convenience init(
         resuming snapshot: Snapshot, input: Tensor<Float>, settings: RestorationSettings, prior: TrainedPrior,
-        pnp: PnPSettings? = nil, oracleKernel: Tensor<Float>? = nil
+        pnp: PnPSettings? = nil, oracleKernel: Tensor<Float>? = nil, margin: Int = 0
     ) throws {
         try prior.check(
             sha256: try snapshot.string("pnp/weights_sha256"), name: try snapshot.string("pnp/weights"))
-        try self.init(configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel)
+        try self.init(
+            configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel, margin: margin)
         let step = try snapshot.int("pnp/step")
         let searchSteps = try snapshot.int("pnp/search_steps")
         guard (0...self.searchSteps).contains(searchSteps) else {

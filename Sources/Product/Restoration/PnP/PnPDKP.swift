@@ -19,6 +19,8 @@ public final class PnPDKP: RestorationProcess {
     let prior: TrainedPrior
     private let oracleKernel: Tensor<Float>?
     private let kernelSettings: KernelPriorSettings
+    private let margin: Int
+    let kernelSize: Int
 
     /// The search; nil when it is over.
     var search: DIPDKP?
@@ -42,12 +44,14 @@ public final class PnPDKP: RestorationProcess {
     ///     as the network has.
     ///   - prior: the trained model, opened when the search is over.
     ///   - oracleKernel: the true kernel `[n, n]`, used instead of an estimate: a bound for experiments.
+    ///   - margin: the input's rows and columns at each side that were not observed.
     /// - Throws: ``RestorationError`` if the model does not suit the input or the settings, and what ``DIPDKP`` throws.
     public convenience init(
         input: Tensor<Float>, settings: RestorationSettings, prior: TrainedPrior, pnp: PnPSettings? = nil,
-        oracleKernel: Tensor<Float>? = nil
+        oracleKernel: Tensor<Float>? = nil, margin: Int = 0
     ) throws {
-        try self.init(configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel)
+        try self.init(
+            configured: input, settings: settings, prior: prior, pnp: pnp, oracleKernel: oracleKernel, margin: margin)
         if let oracleKernel {
             try makeRounds(extent: nil).begin(
                 with: [KernelHypothesis(kernel: oracleKernel, category: nil, isRefined: false)])
@@ -59,7 +63,7 @@ public final class PnPDKP: RestorationProcess {
     /// A process that neither searches nor splits yet.
     init(
         configured input: Tensor<Float>, settings: RestorationSettings, prior: TrainedPrior, pnp: PnPSettings?,
-        oracleKernel: Tensor<Float>?
+        oracleKernel: Tensor<Float>?, margin: Int
     ) throws {
         guard input.shape[0] == prior.channels || input.shape[0] == 1 else {
             throw RestorationError(
@@ -68,14 +72,15 @@ public final class PnPDKP: RestorationProcess {
         }
         kernelSettings = KernelPriorSettings(
             family: settings.kernelFamily, scale: settings.scale, centre: settings.kernelCentre)
-        let size = kernelSettings.kernelSize
-        if let oracleKernel, oracleKernel.shape != [size, size] {
+        let size = oracleKernel?.shape[0] ?? kernelSettings.kernelSize
+        guard size % 2 == 1, size <= Self.largestKernel, oracleKernel.map({ $0.shape == [size, size] }) ?? true else {
             throw RestorationError(
-                .badInput,
-                "an oracle kernel of shape \(oracleKernel.shape), at scale \(settings.scale) kernels are \(size) x \(size)",
-                remedy: "give a kernel of that size")
+                .badInput, "a kernel of shape \(oracleKernel?.shape ?? [])",
+                remedy: "give a square one of an odd size up to \(Self.largestKernel)")
         }
         self.input = input
+        self.margin = margin
+        kernelSize = size
         self.restoration = settings
         var numbers = pnp ?? PnPSettings(settings)
         numbers.dataStandardDeviation = max(numbers.dataStandardDeviation, settings.noiseStandardDeviation(of: input))
@@ -86,7 +91,8 @@ public final class PnPDKP: RestorationProcess {
         convergence = KernelConvergence(self.settings.convergence, steps: searchSteps)
     }
 
-    var kernelSize: Int { kernelSettings.kernelSize }
+    /// The largest kernel that the forward model takes.
+    private static let largestKernel = 63
 
     /// The steps of the rounds, the last denoising included; before they begin, the most that there can be.
     private var splittingSteps: Int {
@@ -109,7 +115,9 @@ public final class PnPDKP: RestorationProcess {
         // Before the model is opened: the two need not be in memory at once.
         search = nil
         let rounds = try RestorationRounds(
-            prior.open(), input: input, restoration: restoration, extent: extent, settings: settings)
+            prior.open(), input: input, margin: margin, kernelSize: kernelSize, restoration: restoration,
+            extent: extent,
+            settings: settings)
         self.rounds = rounds
         return rounds
     }

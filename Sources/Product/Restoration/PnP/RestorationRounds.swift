@@ -59,12 +59,14 @@ final class RestorationRounds {
     /// - Parameters:
     ///   - model: the trained model that denoises.
     ///   - input: the low-resolution colour planes `[channels, height, width]`; one plane stands for as many as the network has.
+    ///   - margin: the input's rows and columns at each side that were not observed.
+    ///   - kernelSize: n.
     ///   - restoration: the user's settings.
     ///   - extent: how far a refined kernel should reach; nil leaves that to the image.
     /// - Throws: ``RestorationError`` for a label that does not suit the network; `DiffusionError`, `LibraryError`.
     init(
-        _ model: DiffusionModel, input: Tensor<Float>, restoration: RestorationSettings, extent: KernelExtent?,
-        settings: PnPSettings
+        _ model: DiffusionModel, input: Tensor<Float>, margin: Int, kernelSize: Int, restoration: RestorationSettings,
+        extent: KernelExtent?, settings: PnPSettings
     ) throws {
         let scale = restoration.scale
         let channels = model.predictor.channels
@@ -74,8 +76,9 @@ final class RestorationRounds {
             family: restoration.kernelFamily, scale: scale, centre: restoration.kernelCentre)
         largestVariance = kernelSettings.gaussianVariances.upperBound
         splitting = try HalfQuadraticSplitting(
-            observed: input.shape[0] == channels ? input : input.replicated(channels), scale: scale, denoiser: denoiser,
-            kernelSize: kernelSettings.kernelSize, centre: kernelSettings.centrePosition, extent: extent,
+            observed: input.shape[0] == channels ? input : input.replicated(channels), margin: margin, scale: scale,
+            denoiser: denoiser, kernelSize: kernelSize, centre: kernelSettings.centrePosition,
+            extent: extent,
             seed: restoration.seed, settings: settings)
         self.settings = settings
     }

@@ -1,15 +1,17 @@
 import Checkpointing
 import Files
+import Imaging
 import Jobs
 public import HDF5
 public import Tensors
 
 /// Blur kernels in HDF5 files: a dataset `kernel` [n, n] at the root.
 public enum KernelFile {
-    /// Reads a kernel.
-    /// - Throws: ``RestorationError`` if it is not square, or not non-negative with the sum 1; `HDF5Error`.
+    /// Reads a kernel: of an HDF5 file, or a picture whose gray levels are its taps up to a factor.
+    /// - Throws: ``RestorationError`` if it is not square, or not non-negative with the sum 1; `HDF5Error`; `ImageError`.
     public static func read(_ path: String) throws -> Tensor<Double> {
         try LocalFileSystem().requireReadable(path)
+        if path.lowercased().hasSuffix(".png") { return try readPicture(path) }
         let file = try HDF5File(reading: path)
         let (shape, values) = try file.readDoubles("kernel")
         guard shape.count == 2, shape[0] == shape[1], shape[0] >= 1 else {
@@ -25,6 +27,19 @@ public enum KernelFile {
         return Tensor(shape: shape, values)
     }
 
+    private static func readPicture(_ path: String) throws -> Tensor<Double> {
+        let image = try Image(file: path)
+        let values = image.colour.channelMean().elements.map { Double($0) }
+        let sum = values.reduce(0, +)
+        guard image.height == image.width, image.height % 2 == 1, sum > 0 else {
+            throw RestorationError(
+                .badInput, "\(path): a picture of \(image.width) x \(image.height)\(sum > 0 ? "" : ", all black")",
+                remedy:
+                    "give the kernel as a square picture with an odd number of rows, brighter where there is more blur")
+        }
+        return Tensor(shape: [image.height, image.width], values.map { $0 / sum })
+    }
+
     /// Writes a kernel `[n, n]`, with attributes that say where it comes from.
     /// - Throws: ``RestorationError`` with code `notFinite`; `CheckpointError`.
     public static func write(
@@ -37,5 +52,28 @@ public enum KernelFile {
         snapshot.set("kernel", kernel)
         for (name, value) in attributes { snapshot.setAttribute(name, value) }
         try SnapshotFile.write(snapshot, to: path, format: "dkp-kernel", version: 1)
+    }
+}
+
+extension Tensor<Float> {
+    /// A kernel `[m, m]` in the middle of one of another odd size: zeros around it, or cut off where nothing but zeros
+    /// is lost; as it is where more would be, or where the middles do not meet.
+    package func centred(inSize size: Int) -> Tensor<Float> {
+        let count = shape[0]
+        guard shape == [count, count], count % 2 == size % 2, count != size else { return self }
+        let shift = (size - count) / 2
+        var result = Tensor(shape: [size, size])
+        for row in 0..<count {
+            for column in 0..<count {
+                let value = self[row * count + column]
+                let place = (row: row + shift, column: column + shift)
+                if (0..<size).contains(place.row), (0..<size).contains(place.column) {
+                    result[place.row * size + place.column] = value
+                } else if value != 0 {
+                    return self
+                }
+            }
+        }
+        return result
     }
 }

@@ -8,7 +8,7 @@ public import Tensors
 /// Makes a low-resolution image of a high-resolution one by the forward model, equation (1): for experiments and
 /// demonstrations.
 public struct SyntheticDegradation: Sendable {
-    /// The scale factor, 2, 3, 4 or 8.
+    /// The scale factor, 1, 2, 3, 4 or 8.
     public let scale: Int
     /// The blur kernel `[n, n]`, n odd.
     public let kernel: Tensor<Double>
@@ -18,11 +18,11 @@ public struct SyntheticDegradation: Sendable {
     public let seed: UInt64
 
     /// Degrades with a given kernel.
-    /// - Throws: ``SettingsError`` or ``RestorationError`` if a value is out of range.
+    /// - Throws: ``RestorationError`` if a value is out of range.
     public init(scale: Int, kernel: Tensor<Double>, noise: Double = 0, seed: UInt64 = 0) throws {
-        var settings = RestorationSettings()
-        settings.scale = scale
-        try settings.validate(source: "degradation")
+        guard RestorationSettings.scalesOfKnownBlur.contains(scale) else {
+            throw RestorationError(.badSettings, "scale is \(scale)", remedy: "give 1, 2, 3, 4 or 8")
+        }
         guard (0...1).contains(noise) else {
             throw RestorationError(
                 .badSettings, "noise is \(noise)", remedy: "give a standard deviation from 0 to 1 (1 is full white)")
