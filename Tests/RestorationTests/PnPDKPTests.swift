@@ -217,12 +217,32 @@ import Testing
         #expect(error.code == .badSettings && error.message.contains("bbbb"))
     }
 
-    @Test func `an oracle kernel of another size is refused`() throws {
-        #expect(throws: RestorationError.self) {
+    @Test(arguments: [[4, 4], [5, 7], [65, 65], [25]])
+    func `a kernel that is not square, or of an even or too large size, is refused`(_ shape: [Int]) throws {
+        let count = shape.reduce(1, *)
+        let error = #expect(throws: RestorationError.self) {
             try PnPDKP(
                 input: picture().colour, settings: settings(),
                 prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)),
-                oracleKernel: Tensor(shape: [5, 5], repeating: 0.04))
+                oracleKernel: Tensor(shape: shape, repeating: 1 / Float(count)))
         }
+        #expect(error?.code == .badInput)
+    }
+
+    @Test(arguments: [5, 11, 33])
+    func `a known kernel may have a size of its own, and stays as it is`(_ size: Int) throws {
+        let kernel = Tensor<Float>(shape: [size, size], repeating: 1 / Float(size * size))
+        let process = try PnPDKP(
+            input: picture().colour, settings: settings(),
+            prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)), oracleKernel: kernel, margin: 2)
+        _ = try process.advance()
+        let snapshot = try process.snapshot()
+        let resumed = try PnPDKP(
+            resuming: snapshot, input: picture().colour, settings: settings(),
+            prior: TrainedPrior(model(try IgnorantPredictor(), size: 20)), oracleKernel: kernel, margin: 2)
+        while process.step < process.totalSteps { _ = try process.advance() }
+        while resumed.step < resumed.totalSteps { _ = try resumed.advance() }
+        #expect(try process.estimate() == resumed.estimate())
+        #expect(process.kernel == kernel)
     }
 }
