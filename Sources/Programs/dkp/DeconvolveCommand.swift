@@ -26,7 +26,7 @@ struct DeconvolveCommand: ParsableCommand {
     @Option(help: "How many times larger the result is on each axis: 1, 2, 3, 4 or 8. (default: 1)")
     var scale: String?
     @OptionGroup(title: "Settings")
-    var options: DeconvolutionOptions
+    var options: CommonSettingsOptions
     @OptionGroup(title: "Limits")
     var inputLimits: InputLimitOptions
     @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
@@ -37,50 +37,16 @@ struct DeconvolveCommand: ParsableCommand {
     var force = false
 
     func run() throws {
+        var settings = RestorationSettings()
+        settings.boundary = .free
+        try settings.applyEnvironment()
+        settings.method = .pnpDKP
+        try settings.apply(
+            flags: [(.oracleKernel, absolutePath(kernelFile)), (.scale, scale ?? "1")] + options.values)
         try ForegroundRun(
-            input: input, output: output, settings: options.settings(kernelFile: kernelFile, scale: scale),
-            limits: inputLimits.limits(),
+            input: input, output: output, settings: settings, limits: inputLimits.limits(),
             references: reference.map { JobRecord.References(image: absolutePath($0), kernel: nil) }, restart: restart,
             force: force
         ).run()
-    }
-}
-
-/// The flags of a deconvolution.
-struct DeconvolutionOptions: ParsableArguments {
-    @Option(help: "The effort: fast, default or best. (default: default)")
-    var preset: String?
-    @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
-    var noise: String?
-    @Option(help: "Beyond the borders: free (unseen) or circular. (default: free)")
-    var boundary: String?
-    @Option(help: "The seed of all random numbers. (default: 0)")
-    var seed: String?
-    @Option(help: "The arithmetic: auto, f32 or bf16. (default: auto)")
-    var precision: String?
-    @Option(help: "Compute threads. (default: OMP_NUM_THREADS, or one per processor)")
-    var threads: String?
-    @Option(help: "Seconds between two checkpoints. (default: 30)")
-    var checkpointInterval: String?
-
-    /// The settings of pnp-dkp with a kernel given.
-    /// - Throws: `SettingsError`.
-    func settings(kernelFile: String, scale: String?) throws -> RestorationSettings {
-        var settings = RestorationSettings()
-        settings.method = .pnpDKP
-        // The kernel first: it decides on the scales that there are.
-        let flags: [(SettingKey, String?)] = [
-            (.oracleKernel, absolutePath(kernelFile)), (.scale, scale ?? "1"), (.preset, preset), (.noise, noise),
-            (.boundary, boundary ?? RestorationSettings.Boundary.free.rawValue), (.seed, seed), (.precision, precision),
-            (.threads, threads),
-            (.checkpointInterval, checkpointInterval),
-        ]
-        for (key, value) in flags {
-            guard let value else { continue }
-            let flag = "--" + key.rawValue.replacing("_", with: "-")
-            try settings.set(key.rawValue, to: value, source: flag)
-        }
-        try settings.validate(source: "settings")
-        return settings
     }
 }
