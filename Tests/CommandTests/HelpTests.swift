@@ -17,7 +17,7 @@ import Testing
 
     static let commands = [
         Command(words: [
-            "restore", "work", "degrade", "evaluate", "inspect", "status", "submit", "--version", "Exit codes",
+            "restore", "deconvolve", "work", "degrade", "evaluate", "inspect", "status", "submit", "--version", "Exit codes",
         ]),
         Command(
             names: ["restore"],
