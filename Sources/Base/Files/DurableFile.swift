@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 package import SystemPackage
 
 /// Files that are there whole or not at all, even after a power cut.
@@ -131,7 +131,7 @@ public enum DurableFile {
 
 /// The system calls that durable files are made of, so that tests can make each of them fail.
 package struct FileCalls: Sendable {
-    package var open: @Sendable (_ path: FilePath, _ flags: CInt, _ mode: mode_t) -> CInt
+    package var open: @Sendable (_ path: FilePath, _ flags: CInt, _ mode: CInterop.Mode) -> CInt
     package var write: @Sendable (_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int
     package var synchronise: @Sendable (_ descriptor: CInt) -> CInt
     package var close: @Sendable (_ descriptor: CInt) -> CInt
