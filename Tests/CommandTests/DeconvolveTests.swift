@@ -48,8 +48,8 @@ import Testing
         try withTemporaryDirectory { directory in
             try prepare(in: directory)
             let run = try Program.dkp(
-                "deconvolve", "blurred.png", "--kernel-file", "k.h5", "-o", "out", "--threads", "1", "--reference",
-                "sharp.png", in: directory)
+                "deconvolve", "blurred.png", "--kernel-file", "k.h5", "-o", "out", "--threads", "1", "--noise", "auto",
+                "--reference", "sharp.png", in: directory)
             #expect(run.status == 0, "\(run.errors)")
             let truth = try Image(file: "\(directory)/sharp.png")
             let before = scores(try Image(file: "\(directory)/blurred.png"), truth, border: 12)
@@ -58,11 +58,30 @@ import Testing
             #expect(after.border > before.border + 4, "\(before) \(after)")
             // Taken as circular, the blur's other end rings through the whole picture.
             let circular = try Program.dkp(
-                "deconvolve", "blurred.png", "--kernel-file", "k.h5", "-o", "ring", "--threads", "1", "--boundary",
-                "circular", in: directory)
+                "deconvolve", "blurred.png", "--kernel-file", "k.h5", "-o", "ring", "--threads", "1", "--noise", "auto",
+                "--boundary", "circular", in: directory)
             #expect(circular.status == 0, "\(circular.errors)")
             let ringing = scores(try Image(file: "\(directory)/ring/restored.png"), truth, border: 12)
             #expect(ringing.border < after.border - 3, "\(ringing) \(after)")
+        }
+    }
+
+    @Test func `of a noisy photograph is better than the photograph, without a word about noise`() throws {
+        try withTemporaryDirectory { directory in
+            try prepare(in: directory)
+            var stream = RandomStream(seed: 3, name: "noise")
+            let noisy = try Image(file: "\(directory)/blurred.png").colour.map {
+                $0 + Float(3.0 / 255 * stream.normal())
+            }
+            try Image(colour: noisy).writePNG(to: "\(directory)/noisy.png")
+            let run = try Program.dkp(
+                "deconvolve", "noisy.png", "--kernel-file", "k.h5", "-o", "out", "--threads", "1", in: directory)
+            #expect(run.status == 0, "\(run.errors)")
+            let truth = try Image(file: "\(directory)/sharp.png")
+            let before = scores(try Image(file: "\(directory)/noisy.png"), truth, border: 12)
+            let after = scores(try Image(file: "\(directory)/out/restored.png"), truth, border: 12)
+            #expect(after.middle > before.middle + 2, "\(before) \(after)")
+            #expect(after.border > before.border + 1, "\(before) \(after)")
         }
     }
 

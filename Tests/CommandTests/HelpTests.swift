@@ -17,7 +17,8 @@ import Testing
 
     static let commands = [
         Command(words: [
-            "restore", "deconvolve", "work", "degrade", "evaluate", "inspect", "status", "submit", "--version", "Exit codes",
+            "restore", "deconvolve", "work", "degrade", "evaluate", "inspect", "status", "submit", "--version",
+            "Exit codes",
         ]),
         Command(
             names: ["restore"],

@@ -8,7 +8,7 @@ import KernelFamilies
 struct CommonSettingsOptions: ParsableArguments {
     @Option(help: "The effort: fast, default or best; or paper for the authors' settings. (default: default)")
     var preset: String?
-    @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto)")
+    @Option(help: "The input's noise: auto, or its standard deviation of 255. (default: auto; 6 for deconvolve)")
     var noise: String?
     @Option(
         help: "Beyond the borders: circular (the other end) or free (unseen). (default: circular; free for deconvolve)")
