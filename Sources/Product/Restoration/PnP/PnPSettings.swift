@@ -35,7 +35,7 @@ public struct PnPSettings: Sendable, Equatable {
     public var leastPathElongation = 10.0
     /// The same where the Gaussian is nearly as wide as any that is looked for: it may stand for something wider, or for what
     /// the picture's own direction feigns.
-    public var greatestEnergyRatioAtLimit = 1.0
+    public var greatestEnergyRatioAtLimit = 0.93
     /// The least fraction of the largest variance looked for that counts as that.
     public var limitFraction = 0.9
     /// The first share of a round in which the kernel stays as it is: an image that is still blurred by its noise would
