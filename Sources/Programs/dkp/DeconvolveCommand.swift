@@ -24,20 +24,11 @@ struct DeconvolveCommand: ParsableCommand {
             "The kernel: HDF5 (dataset kernel, of sum 1), or PNG (gray levels); square, of an odd size up to 63.",
             valueName: "K.h5|K.png"))
     var kernelFile: String
-    @Option(name: [.long, .short], help: ArgumentHelp("The directory for the result.", valueName: "DIR"))
-    var output: String
+    @OptionGroup var foreground: ForegroundOptions
     @Option(help: "How many times larger the result is on each axis: 1, 2, 3, 4 or 8. (default: 1)")
     var scale: String?
     @OptionGroup(title: "Settings")
     var options: CommonSettingsOptions
-    @OptionGroup(title: "Limits")
-    var inputLimits: InputLimitOptions
-    @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
-    var reference: String?
-    @Flag(help: "Throw away an unfinished job in DIR and begin anew.")
-    var restart = false
-    @Flag(help: "Write over a result that is in DIR already.")
-    var force = false
 
     /// In 255ths. Where nothing is smaller than a pixel of the input, the least noise that is not counted is sharpened
     /// beyond all measure, and compression hides it from an estimate; too much noise counted costs little.
@@ -51,10 +42,6 @@ struct DeconvolveCommand: ParsableCommand {
         settings.method = .pnpDKP
         try settings.apply(
             flags: [(.oracleKernel, absolutePath(kernelFile)), (.scale, scale ?? "1")] + options.values)
-        try ForegroundRun(
-            input: input, output: output, settings: settings, limits: inputLimits.limits(),
-            references: reference.map { JobRecord.References(image: absolutePath($0), kernel: nil) }, restart: restart,
-            force: force
-        ).run()
+        try foreground.run(input, settings: settings)
     }
 }

@@ -5,6 +5,35 @@ import Imaging
 import Jobs
 import Restoration
 
+/// The flags of the commands that run a job in the foreground.
+struct ForegroundOptions: ParsableArguments {
+    @Option(name: [.long, .short], help: ArgumentHelp("The directory for the result.", valueName: "DIR"))
+    var output: String
+    @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
+    var reference: String?
+    @Flag(help: "Throw away an unfinished job in DIR and begin anew.")
+    var restart = false
+    @Flag(help: "Write over a result that is in DIR already.")
+    var force = false
+    @OptionGroup(title: "Limits")
+    var inputLimits: InputLimitOptions
+
+    /// Runs a job of an image.
+    /// - Parameter referenceKernel: the true kernel's file, to score the result with.
+    /// - Throws: as ``ForegroundRun/run()``; `SettingsError` for limits out of range.
+    func run(_ input: String, settings: RestorationSettings, referenceKernel: String? = nil) throws {
+        var references: JobRecord.References?
+        if reference != nil || referenceKernel != nil {
+            references = JobRecord.References(
+                image: reference.map(absolutePath), kernel: referenceKernel.map(absolutePath))
+        }
+        try ForegroundRun(
+            input: input, output: output, settings: settings, limits: inputLimits.limits(), references: references,
+            restart: restart, force: force
+        ).run()
+    }
+}
+
 /// A job run in the foreground from its beginning, or from where an earlier call left it, to its published result.
 struct ForegroundRun {
     /// The image.

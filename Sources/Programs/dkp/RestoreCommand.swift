@@ -1,5 +1,4 @@
 import ArgumentParser
-import Jobs
 
 struct RestoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,31 +14,13 @@ struct RestoreCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("The low-resolution image: PNG, JPEG or TIFF.", valueName: "IN"))
     var input: String
-    @Option(name: [.long, .short], help: ArgumentHelp("The directory for the result.", valueName: "DIR"))
-    var output: String
+    @OptionGroup var foreground: ForegroundOptions
     @OptionGroup(title: "Settings")
     var options: SettingsOptions
-    @OptionGroup(title: "Limits")
-    var inputLimits: InputLimitOptions
-    @Option(help: ArgumentHelp("The true image, to score the result with.", valueName: "HR.png"))
-    var reference: String?
     @Option(help: ArgumentHelp("The true kernel, to score the result with.", valueName: "K.h5"))
     var referenceKernel: String?
-    @Flag(help: "Throw away an unfinished job in DIR and begin anew.")
-    var restart = false
-    @Flag(help: "Write over a result that is in DIR already.")
-    var force = false
 
     func run() throws {
-        let settings = try options.settings()
-        var references: JobRecord.References?
-        if reference != nil || referenceKernel != nil {
-            references = JobRecord.References(
-                image: reference.map(absolutePath), kernel: referenceKernel.map(absolutePath))
-        }
-        try ForegroundRun(
-            input: input, output: output, settings: settings, limits: inputLimits.limits(), references: references,
-            restart: restart, force: force
-        ).run()
+        try foreground.run(input, settings: options.settings(), referenceKernel: referenceKernel)
     }
 }
