@@ -18,24 +18,14 @@ import Testing
         try #require(degraded.status == 0, "\(degraded.errors)")
         for (whole, part) in [("whole", "blurred"), ("scene", "sharp")] {
             let image = try Image(file: "\(directory)/\(whole).png")
-            try Image(colour: inner(image.colour, Self.margin)).writePNG(to: "\(directory)/\(part).png")
+            try Image(colour: image.colour.inner(Self.margin)).writePNG(to: "\(directory)/\(part).png")
         }
-    }
-
-    private func inner(_ planes: Tensor<Float>, _ margin: Int) -> Tensor<Float> {
-        let (height, width) = (planes.shape[1], planes.shape[2])
-        let (rows, columns) = (margin..<height - margin, margin..<width - margin)
-        return Tensor(
-            shape: [planes.shape[0], rows.count, columns.count],
-            (0..<planes.shape[0]).flatMap { channel in
-                rows.flatMap { row in columns.map { planes[(channel * height + row) * width + $0] } }
-            })
     }
 
     /// PSNR within `margin` pixels of the border and in the middle.
     private func scores(_ found: Image, _ truth: Image, border: Int) -> (border: Double, middle: Double) {
         func error(_ margin: Int) -> (sum: Double, count: Int) {
-            let (first, second) = (inner(found.colour, margin), inner(truth.colour, margin))
+            let (first, second) = (found.colour.inner(margin), truth.colour.inner(margin))
             let sum = zip(first.elements, second.elements).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
             return (sum, first.count)
         }

@@ -91,11 +91,6 @@ import Testing
             for column in 0..<6 { #expect(output[row * 6 + column] == image[3 * row * 18 + 3 * column]) }
         }
     }
-
-    @Test(arguments: [(1, 7), (2, 11), (3, 15), (4, 19), (8, 21)])
-    func `the kernel size is 4 s + 3, at most 21`(scale: Int, size: Int) {
-        #expect(DegradationOperator.kernelSize(forScale: scale) == size)
-    }
 }
 
 /// In one serial suite: the number of threads belongs to the whole process.

@@ -46,6 +46,11 @@ import Testing
         expectClose(moments.angle, 0.6, absolute: 0.01)
     }
 
+    @Test(arguments: [(1, 31), (2, 11), (3, 15), (4, 19), (8, 21)])
+    func `the kernel size is 4 s + 3, at most 21, and 31 at scale 1`(scale: Int, size: Int) {
+        #expect(KernelPriorSettings.kernelSize(scale: scale) == size)
+    }
+
     @Test(arguments: [(1, 15, 15), (2, 5.5, 4.5), (3, 8, 6), (4, 10.5, 7.5), (8, 13.5, 6.5)])
     func `the centre conventions are those of the data sets`(scale: Int, registered: Double, fkp: Double) {
         let size = KernelPriorSettings.kernelSize(scale: scale)

@@ -39,3 +39,15 @@ import Testing
         }
     }
 }
+
+/// A kernel that is smaller than those of its scale.
+@Suite struct `A small kernel` {
+    @Test func `keeps its middle and its sum in a larger one`() {
+        let kernel = Tensor<Float>(shape: [3, 3], (1...9).map { Float($0) / 45 })
+        let padded = kernel.padded(toSize: 7)
+        #expect(padded.shape == [7, 7] && padded[24] == kernel[4] && padded[16] == kernel[0])
+        #expect(abs(padded.elements.reduce(0, +) - 1) < 1e-6)
+        // There is nothing to add to one that is as large, and no middle to meet in one of an even size.
+        #expect(kernel.padded(toSize: 3) == kernel && kernel.padded(toSize: 8) == kernel)
+    }
+}

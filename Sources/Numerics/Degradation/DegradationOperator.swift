@@ -19,7 +19,7 @@ public struct DegradationOperator: Sendable {
     ///
     /// - Parameters:
     ///   - scale: s, 1...8.
-    ///   - kernelSize: n, odd, 1...63; ``kernelSize(forScale:)`` is the method's own choice. The kernel may be larger
+    ///   - kernelSize: n, odd, 1...63. The kernel may be larger
     ///     than the image: it wraps around.
     ///   - height: H of the high-resolution image, a positive multiple of the scale.
     ///   - width: W of the high-resolution image, a positive multiple of the scale.
@@ -31,9 +31,6 @@ public struct DegradationOperator: Sendable {
         self.shape = shape
         scratch = Tensor(shape: [0])
     }
-
-    /// The kernel size of the method at a scale: min(4 s + 3, 21).
-    public static func kernelSize(forScale scale: Int) -> Int { min(4 * scale + 3, 21) }
 
     /// s.
     public var scale: Int { shape.scale }

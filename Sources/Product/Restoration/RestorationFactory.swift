@@ -50,8 +50,7 @@ public enum RestorationFactory {
         }
         return try DiffDKP(
             resuming: snapshot, input: input.planes, settings: input.settings, model: model,
-            oracleKernel: input.oracleKernel,
-            margin: input.margin)
+            oracleKernel: input.oracleKernel, margin: input.margin)
     }
 
     private static func makePnPDKP(_ input: RestorationInput, resuming snapshot: Snapshot?) throws -> PnPDKP {
@@ -63,8 +62,7 @@ public enum RestorationFactory {
         }
         return try PnPDKP(
             resuming: snapshot, input: input.planes, settings: input.settings, prior: prior,
-            oracleKernel: input.oracleKernel,
-            margin: input.margin)
+            oracleKernel: input.oracleKernel, margin: input.margin)
     }
 
     private static func weights(of input: RestorationInput) -> WeightsLocation {

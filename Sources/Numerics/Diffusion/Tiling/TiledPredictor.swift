@@ -72,7 +72,7 @@ public final class TiledPredictor: NoisePredictor {
 
 extension Tensor where Scalar == Float {
     /// The part of an image `[channels, rows, columns]` that begins at a row and a column within it.
-    func window(top: Int, left: Int, height: Int, width: Int) -> Tensor {
+    package func window(top: Int, left: Int, height: Int, width: Int) -> Tensor {
         let (rows, columns) = (shape[1], shape[2])
         precondition(
             top >= 0 && left >= 0 && top + height <= rows && left + width <= columns, "a window lies in its image")

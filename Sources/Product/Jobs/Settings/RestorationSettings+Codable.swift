@@ -15,8 +15,8 @@ extension RestorationSettings: Codable {
         self.init()
         let container = try decoder.container(keyedBy: AnyKey.self)
         // The kernel first: it decides on the scales that there are.
-        let keys = container.allKeys.sorted { first, _ in first.stringValue == SettingKey.oracleKernel.rawValue }
-        for key in keys {
+        func isKernel(_ key: AnyKey) -> Bool { key.stringValue == SettingKey.oracleKernel.rawValue }
+        for key in container.allKeys.filter(isKernel) + container.allKeys.filter({ !isKernel($0) }) {
             let text: String
             if try container.decodeNil(forKey: key) {
                 text = ""

@@ -1,3 +1,4 @@
+import Diffusion
 import KernelPrior
 package import Tensors
 
@@ -39,20 +40,7 @@ extension Tensor<Float> {
 
     /// The middle of planes `[channels, height, width]`, `margin` rows and columns less at each side.
     package func inner(_ margin: Int) -> Tensor<Float> {
-        guard margin > 0 else { return self }
-        let (channels, height, width) = (shape[0], shape[1], shape[2])
-        let (rows, columns) = (height - 2 * margin, width - 2 * margin)
-        var values: [Float] = []
-        values.reserveCapacity(channels * rows * columns)
-        withUnsafeBufferPointer { samples in
-            for channel in 0..<channels {
-                for row in margin..<margin + rows {
-                    let start = (channel * height + row) * width + margin
-                    values.append(contentsOf: samples[start..<start + columns])
-                }
-            }
-        }
-        return Tensor(shape: [channels, rows, columns], values)
+        window(top: margin, left: margin, height: shape[1] - 2 * margin, width: shape[2] - 2 * margin)
     }
 }
 

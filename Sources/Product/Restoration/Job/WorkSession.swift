@@ -64,9 +64,8 @@ final class WorkSession {
         input = RestorationInput(
             planes: image.colour, settings: settings,
             oracleKernel: try settings.oracleKernel.map {
-                let kernel = try KernelFile.read($0).map { Float($0) }
-                let least = KernelPriorSettings.kernelSize(scale: settings.scale)
-                return kernel.centred(inSize: max(least, kernel.shape[0]))
+                try KernelFile.read($0).map { Float($0) }
+                    .padded(toSize: KernelPriorSettings.kernelSize(scale: settings.scale))
             })
         runs = JobRun.history(of: job)
     }

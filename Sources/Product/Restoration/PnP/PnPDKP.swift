@@ -116,8 +116,7 @@ public final class PnPDKP: RestorationProcess {
         search = nil
         let rounds = try RestorationRounds(
             prior.open(), input: input, margin: margin, kernelSize: kernelSize, restoration: restoration,
-            extent: extent,
-            settings: settings)
+            extent: extent, settings: settings)
         self.rounds = rounds
         return rounds
     }

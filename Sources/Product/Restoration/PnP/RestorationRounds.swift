@@ -78,8 +78,7 @@ final class RestorationRounds {
         splitting = try HalfQuadraticSplitting(
             observed: input.shape[0] == channels ? input : input.replicated(channels), margin: margin, scale: scale,
             denoiser: denoiser, kernelSize: kernelSize, centre: kernelSettings.centrePosition,
-            extent: extent,
-            seed: restoration.seed, settings: settings)
+            extent: extent, seed: restoration.seed, settings: settings)
         self.settings = settings
     }
 

@@ -56,23 +56,15 @@ public enum KernelFile {
 }
 
 extension Tensor<Float> {
-    /// A kernel `[m, m]` in the middle of one of another odd size: zeros around it, or cut off where nothing but zeros
-    /// is lost; as it is where more would be, or where the middles do not meet.
-    package func centred(inSize size: Int) -> Tensor<Float> {
+    /// A kernel `[m, m]` in the middle of a larger one `[size, size]`, with zeros around it; as it is where it is as large,
+    /// or where the middles do not meet.
+    package func padded(toSize size: Int) -> Tensor<Float> {
         let count = shape[0]
-        guard shape == [count, count], count % 2 == size % 2, count != size else { return self }
-        let shift = (size - count) / 2
+        guard shape == [count, count], count < size, count % 2 == size % 2 else { return self }
+        let margin = (size - count) / 2
         var result = Tensor(shape: [size, size])
         for row in 0..<count {
-            for column in 0..<count {
-                let value = self[row * count + column]
-                let place = (row: row + shift, column: column + shift)
-                if (0..<size).contains(place.row), (0..<size).contains(place.column) {
-                    result[place.row * size + place.column] = value
-                } else if value != 0 {
-                    return self
-                }
-            }
+            for column in 0..<count { result[(row + margin) * size + column + margin] = self[row * count + column] }
         }
         return result
     }
